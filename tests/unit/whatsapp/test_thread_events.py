@@ -32,6 +32,13 @@ def test_standby_holds_messages_echoes_and_statuses() -> None:
     assert [event.addresses for event in found if isinstance(event, ThreadEvent)] == [(CUSTOMER,), ("GB.1",)]
 
 
+def test_a_standby_message_without_a_recipient_is_the_customers() -> None:
+    message = {"from": CUSTOMER, "to": None, "id": "wamid.1", "timestamp": "1750000000", "type": "text"}
+    (event,) = events("standby", standby={"messages": [message]})
+    assert isinstance(event, ThreadEvent)
+    assert event.addresses == (CUSTOMER,)
+
+
 def test_a_handover_without_metadata_names_our_number() -> None:
     value = {"sender": {"phone_number": f"+{CUSTOMER}"}, "recipient": {"phone_number_id": NUMBER}, "metadata": None}
     (event,) = events("messaging_handovers", **value, type="control_taken", control_taken={})
@@ -39,7 +46,7 @@ def test_a_handover_without_metadata_names_our_number() -> None:
     assert (event.event, event.phone_number_id, event.addresses) == ("handover", NUMBER, (CUSTOMER,))
 
 
-@pytest.mark.parametrize("echoes", [[{}], ["x"], [{"to": ""}]])
+@pytest.mark.parametrize("echoes", [[{}], ["x"], [{"to": ""}], [{"from": "15550783881", "id": "wamid.E"}]])
 def test_an_event_that_names_nobody_is_malformed(echoes: list[object]) -> None:
     (event,) = events("smb_message_echoes", message_echoes=echoes)
     assert isinstance(event, Malformed)

@@ -270,9 +270,27 @@ def test_what_is_new_in_a_value_is_passed_on(messages: list[Any]) -> None:
 
 def test_what_stands_beside_messages_under_standby_is_kept() -> None:
     inside = {"messages": [a_text(P)], "errors": [{"code": 131000}], "votes": [1]}
-    found = in_value("standby", standby=inside)
+    found = in_value("standby", standby=inside, owner="bot")
     assert [piece.kind for piece in found] == ["error", "management", "standby"]
-    assert found[1].raw == {"votes": [1]}
+    assert (found[1].raw["votes"], found[1].raw["owner"], "standby" in found[1].raw) == ([1], "bot", False)
+
+
+@pytest.mark.parametrize("field", ["smb_message_echoes", "message_echoes"])
+def test_what_stands_beside_echoes_is_kept(field: str) -> None:
+    echo = {"from": "15550001111", "to": P, "id": "wamid.E", "type": "text"}
+    found = in_value(field, message_echoes=[echo], errors=[{"code": 131000}], messages=[a_text(Q)], votes=[1])
+    assert [piece.kind for piece in found] == ["message", "error", "management", "echo"]
+    assert [piece.addresses for piece in found] == [(Q,), (), (), (P,)]
+    assert (found[2].raw["votes"], "message_echoes" in found[2].raw) == ([1], False)
+
+
+def test_the_contact_of_an_echo_is_its_recipient_s() -> None:
+    contacts = [{"wa_id": "15550001111", "profile": {"name": "We"}}, {"wa_id": P, "profile": {"name": "Ana"}}]
+    by_id = [{"user_id": "GB.7", "profile": {"name": "Bo"}}]
+    echoes: list[dict[str, Any]] = [{"to": P, "id": "wamid.1"}, {"to_user_id": "GB.7", "id": "wamid.2"}]
+    sent_by_us = [echo | {"from": "15550001111", "type": "text"} for echo in echoes]
+    found = in_value("smb_message_echoes", message_echoes=sent_by_us, contacts=contacts + by_id)
+    assert [(piece.contact or {}).get("profile") for piece in found] == [{"name": "Ana"}, {"name": "Bo"}]
 
 
 def test_a_group_may_be_named_beside_its_participant() -> None:
@@ -299,6 +317,27 @@ class TestHistory:
         assert (thread.kind, rest.kind) == ("history", "management")
         assert rest.raw["history"] == [{"metadata": {"phase": 1}, "errors": [{"code": 1}], "threads": ["x"]}]
         assert rest.raw["errors"] == [{"code": 2}]
+
+    def test_what_stands_in_a_thread_beside_its_messages_is_kept(self) -> None:
+        about = {"context": {"user_id": "GB.1", "username": "@ana"}}
+        threads = [{"id": P, "messages": [a_text(P)]} | about, {"id": Q, "messages": [a_text(Q)]}]
+        *_, rest = in_value("history", history=[{"metadata": {"phase": 1}, "threads": threads}])
+        assert (rest.kind, rest.raw["history"]) == (
+            "management",
+            [{"metadata": {"phase": 1}, "threads": [{"id": P} | about]}],
+        )
+
+    @pytest.mark.parametrize(
+        "messages",
+        [
+            [{"from_user_id": "GB.1"}, {"from": "15550001111"}],
+            [{"from": "15550001111"}, {"from": "15550001111", "to_user_id": "GB.1"}],
+            ["x", {"from_user_id": "GB.1", "to": "15550001111"}],
+        ],
+    )
+    def test_a_thread_without_an_id_is_that_of_its_messages(self, messages: list[Any]) -> None:
+        (piece,) = in_value("history", history=[{"metadata": {"phase": 1}, "threads": [{"messages": messages}]}])
+        assert (piece.raw["thread"], piece.addresses) == ("GB.1", ("GB.1",))
 
     @pytest.mark.parametrize(
         ("from_", "thread"),

@@ -163,7 +163,7 @@ def _walk_history(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
 
 def _walk_thread(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
     items = list(thread_items(origin.field, value))
-    beside = beside_messages(value) if origin.field == STANDBY_FIELD else {}
+    beside = beside_messages(origin.field, value) if origin.field != HANDOVER_FIELD else {}
     if beside:
         yield from _walk_value(beside, origin, messages_beside=len(items))
     if origin.field == HANDOVER_FIELD and not origin.phone_number_id and isinstance(value.get("recipient"), dict):

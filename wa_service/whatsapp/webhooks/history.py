@@ -28,7 +28,8 @@ def threads(value: Mapping[str, Any], our_number: str = "") -> Iterator[Thread]:
         for thread in _threads_of(chunk):
             if messages := _messages_of(thread):
                 known = metadata if isinstance(metadata, dict) else {}
-                yield Thread(address_of(thread.get("id")), known, messages)
+                customer = address_of(thread.get("id")) or _customer_among(messages, address_of(our_number))
+                yield Thread(customer, known, messages)
     for message in items_of(value.get("messages")):
         yield Thread(_customer_of(message, address_of(our_number)), None, [message])
 
@@ -46,9 +47,23 @@ def _without_messages(chunk: Any) -> Any:
     """Return what a chunk has beside threads with messages, None if that is nothing."""
     if not _threads_of(chunk):
         return chunk
-    empty = [thread for thread in _threads_of(chunk) if not _messages_of(thread)]
-    rest = {name: part for name, part in chunk.items() if name != "threads"} | ({"threads": empty} if empty else {})
+    rest = {name: part for name, part in chunk.items() if name != "threads"}
+    if left := [left for thread in _threads_of(chunk) if (left := _thread_without_messages(thread)) is not None]:
+        rest["threads"] = left
     return rest if rest.keys() - {"metadata"} else None
+
+
+def _thread_without_messages(thread: Any) -> Any:
+    if not _messages_of(thread):
+        return thread
+    rest = {name: part for name, part in thread.items() if name != "messages"}
+    return rest if rest.keys() - {"id"} else None
+
+
+def _customer_among(messages: list[Any], our_number: str) -> str:
+    """Return the customer of a thread that does not name them, "" if its messages do not either."""
+    found = (_customer_of(message, our_number) for message in messages)
+    return next((customer for customer in found if customer not in {"", our_number}), "")
 
 
 def _customer_of(message: Any, our_number: str) -> str:

@@ -22,7 +22,9 @@ HANDOVER_FIELD: Final = "messaging_handovers"
 THREAD_KINDS: Final = frozenset({"echo", "standby", "handover"})
 
 
-_MESSAGES: Final = frozenset({"messages", "message_echoes"})
+_ECHOES: Final = "message_echoes"
+_MESSAGES: Final = frozenset({"messages", _ECHOES})
+_RECIPIENT: Final = ("to", "to_user_id", "to_parent_user_id")
 
 
 class ThreadItem(NamedTuple):
@@ -38,29 +40,36 @@ def thread_items(field: str, value: Mapping[str, Any]) -> Iterator[ThreadItem]:
     if field == HANDOVER_FIELD:
         yield ThreadItem("handover", value)
     elif field in ECHO_FIELDS:
-        yield from (ThreadItem("echo", echo) for echo in items_of(value.get("message_echoes")))
+        contacts = _contacts_in(value)
+        for echo in items_of(value.get(_ECHOES)):
+            yield ThreadItem("echo", echo, _contact_of(echo, contacts, "to"))
     else:
         nested = value.get(STANDBY_FIELD)
         inside = nested if isinstance(nested, dict) else {}
-        contacts = [contact for contact in items_of(inside.get("contacts")) if isinstance(contact, dict)]
+        contacts = _contacts_in(inside)
         messages = items_of(inside.get("messages"))
         events = len(messages) + len(items_of(inside.get("statuses")))
         only = contacts[0] if len(contacts) == events == 1 else None
-        yield from (ThreadItem("standby", message, only or _contact_of(message, contacts)) for message in messages)
-        yield from (ThreadItem("standby", echo) for echo in items_of(inside.get("message_echoes")))
+        for message in messages:
+            yield ThreadItem("standby", message, only or _contact_of(message, contacts, "from"))
+        for echo in items_of(inside.get(_ECHOES)):
+            yield ThreadItem("standby", echo, _contact_of(echo, contacts, "to"))
 
 
 def is_outbound(message: Mapping[str, Any]) -> bool:
     """Return whether the business wrote a message of a thread: only such a message names its recipient."""
-    return "to" in message or "to_user_id" in message
+    return any(message.get(name) for name in _RECIPIENT)
 
 
-def beside_messages(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a standby value has beside messages, in the form of a `messages` value; {} if there is nothing."""
+def beside_messages(field: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a value has beside the messages of its threads, as a `messages` value; {} if there is nothing."""
     nested = value.get(STANDBY_FIELD)
-    if not isinstance(nested, dict):
-        return {}
-    rest = {name: part for name, part in nested.items() if name not in _MESSAGES and part is not None}
+    inside, messages = value, frozenset({_ECHOES})
+    if field == STANDBY_FIELD and isinstance(nested, dict):
+        inside = {**value, STANDBY_FIELD: None, **nested}
+        messages = _MESSAGES
+    taken = {name for name in messages if items_of(inside.get(name)) or not inside.get(name)}
+    rest = {name: part for name, part in inside.items() if name not in taken and part is not None}
     return rest if rest.keys() - FRAME_KEYS else {}
 
 
@@ -70,8 +79,8 @@ def identity_in_thread(kind: str, raw: Mapping[str, Any], contact: Mapping[str, 
         sender = raw.get("sender")
         found = sender if isinstance(sender, dict) else {}
         return _identity(found.get("phone_number") or found.get("wa_id"), found.get("user_id"))
-    if is_outbound(raw):
-        return _identity(raw.get("to"), raw.get("to_user_id"), raw.get("to_parent_user_id"))
+    if kind == "echo" or is_outbound(raw):
+        return _identity(*map(raw.get, _RECIPIENT))
     return identity_of_message(raw, contact)
 
 
@@ -92,8 +101,15 @@ def _identity(number: object, *user_ids: object) -> Identity:
     )
 
 
-def _contact_of(message: object, contacts: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _contacts_in(value: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [contact for contact in items_of(value.get("contacts")) if isinstance(contact, dict)]
+
+
+def _contact_of(message: object, contacts: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    """Return the contact of a message's sender or recipient; `name`: of the field that has their number."""
     if not isinstance(message, dict):
         return None
-    found: dict[str, Any] | None = contact_of(contacts, address_of(message.get("from")), id_of(message, "from_user_id"))
+    found: dict[str, Any] | None = contact_of(
+        contacts, address_of(message.get(name)), id_of(message, f"{name}_user_id")
+    )
     return found
