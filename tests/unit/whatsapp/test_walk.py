@@ -10,6 +10,7 @@ import pytest
 
 from wa_service.whatsapp.webhooks.envelope import message_addresses
 from wa_service.whatsapp.webhooks.events import Piece, is_delivery, walk
+from wa_service.whatsapp.webhooks.identity import Identity, identity_of_recipient
 from wa_service.whatsapp.webhooks.status import parse_status
 
 
@@ -297,6 +298,17 @@ def test_a_group_may_be_named_beside_its_participant() -> None:
     (piece,) = in_value(statuses=[{"id": "wamid.1", "status": "sent", "recipient_id": P, "group_id": "Y2FwaQ=="}])
     assert piece.addresses == ("Y2FwaQ==",)
     assert parse_status(piece).participant == P
+
+
+@pytest.mark.parametrize("participant", [{"recipient_participant_id": P}, {"recipient_participant_user_id": "GB.1"}])
+def test_a_status_with_a_participant_is_its_group_s_whatever_else_is_missing(participant: dict[str, str]) -> None:
+    status = {"id": "wamid.1", "status": "sent", "recipient_id": "Y2FwaQ==", **participant}
+    (piece,) = in_value(statuses=[status], contacts=[{"wa_id": P, "user_id": "GB.1"}])
+    assert piece.addresses == ("Y2FwaQ==",)
+    assert (identity_of_recipient(piece.raw, piece.contact), parse_status(piece).participant) == (
+        Identity(),
+        *participant.values(),
+    )
 
 
 class TestHistory:

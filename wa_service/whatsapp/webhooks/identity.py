@@ -15,6 +15,12 @@ from wa_service.whatsapp.addresses import as_stored, spellings
 from wa_service.whatsapp.phone_numbers import is_number
 from wa_service.whatsapp.webhooks.json_fields import id_of, items_of, seconds_of
 
+PARTICIPANT: Final = (
+    "recipient_participant_id",
+    "recipient_participant_user_id",
+    "recipient_participant_parent_user_id",
+)
+"""The fields of a status that name a group's participant."""
 _NEW_NUMBER: Final = ("wa_id", "new_wa_id")
 _USER_IDS: Final = ("user_id", "parent_user_id")
 _PREVIOUS: Final = ("previous_user_id", "previous_parent_user_id")
@@ -75,7 +81,8 @@ def contact_of(known: Iterable[Mapping[str, Any]], number: str, user_id: str) ->
 
 def group_of_status(status: Mapping[str, Any]) -> str:
     """Return the group of a status, "" if it has none; some name it in `group_id`, beside the participant (5.7)."""
-    return address_of(status.get("recipient_id" if status.get("recipient_type") == "group" else "group_id"))
+    is_recipient = status.get("recipient_type") == "group" or any(map(status.get, PARTICIPANT))
+    return address_of(status.get("group_id")) or (address_of(status.get("recipient_id")) if is_recipient else "")
 
 
 def identity_of_address(address: str) -> Identity:

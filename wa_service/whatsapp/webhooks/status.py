@@ -8,17 +8,12 @@ from typing import Any, ClassVar, Final
 
 from wa_service.whatsapp.errors import WhatsAppError, from_status_error
 from wa_service.whatsapp.webhooks.envelope import Piece
-from wa_service.whatsapp.webhooks.identity import address_of, group_of_status
+from wa_service.whatsapp.webhooks.identity import PARTICIPANT, address_of, group_of_status
 
 NON_MESSAGE_TYPES: Final = ("payment", "call")
 """Meta's types of a status that is not about the message itself: its "failed" is not the message's."""
 
 
-_PARTICIPANT: Final = (
-    "recipient_participant_id",
-    "recipient_participant_user_id",
-    "recipient_participant_parent_user_id",
-)
 _RECIPIENT: Final = ("recipient_id", "recipient_user_id")
 """The participant, where `group_id` names the group."""
 
@@ -55,7 +50,7 @@ class MessageStatus:
     def participant(self) -> str:
         """The group's participant that it is about, "" for none."""
         group = group_of_status(self.raw)
-        names = (*_PARTICIPANT, *_RECIPIENT) if group else _PARTICIPANT
+        names = (*PARTICIPANT, *_RECIPIENT) if group else PARTICIPANT
         found = (address_of(self.raw.get(name)) for name in names)
         return next((address for address in found if address and address != group), "")
 
