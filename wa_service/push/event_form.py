@@ -31,7 +31,7 @@ def event_item(entry: Entry, contact: str | None = None) -> dict[str, Any]:
     if entry.kind in _OF_MESSAGES:
         kind, data = _message(entry)
     else:
-        kind, data = entry.kind, _status(entry.data) if entry.kind in _OF_STATUSES else dict(entry.data)
+        kind, data = entry.kind, _status(entry.kind, entry.data) if entry.kind in _OF_STATUSES else dict(entry.data)
     return {
         "cursor": entry.cursor,
         "kind": kind,
@@ -74,25 +74,32 @@ def _message(entry: Entry) -> tuple[str, dict[str, Any]]:
         return UNREADABLE, {}
     piece = stored.piece
     profile = (piece.contact or {}).get("profile")
-    name = profile.get("name") if isinstance(profile, dict) else None
+    known = profile if isinstance(profile, dict) else {}
     data = {
         "id": piece.id,
         "type": piece.raw.get("type"),
         "timestamp": piece.timestamp,
-        "name": name,
+        "name": known.get("name"),
         "addresses": list(piece.addresses),
         "message": piece.raw,
     }
+    if isinstance(username := known.get("username"), str):
+        data["username"] = username
     if stored.stale:
         data["stale"] = True
     return entry.kind, data
 
 
-def _status(stored: Mapping[str, Any]) -> dict[str, Any]:
+def _status(kind: str, stored: Mapping[str, Any]) -> dict[str, Any]:
     raw = stored.get("raw")
     data = {name: value for name, value in stored.items() if name not in {"raw", "beside"}}
     if isinstance(raw, dict):
         data |= {"wamid": raw.get("id"), "pricing": raw.get("pricing")}
+        if conversation := raw.get("conversation"):
+            data["conversation"] = conversation
+        opaque = raw.get("biz_opaque_callback_data")
+        if kind == "foreign_status" and isinstance(opaque, str):  # of our own sends it is our id
+            data["biz_opaque_callback_data"] = opaque
         if (type_ := raw.get("type")) in NON_MESSAGE_TYPES:
             data |= {"type": type_, str(type_): raw.get(str(type_))}
     return data

@@ -31,6 +31,7 @@ class MessageEvent(_Data):
     type: str | None = None
     timestamp: At | None = Field(description="When it was written, according to Meta.")
     name: str | None = Field(description="The customer's profile name.")
+    username: str | None = Field(default=None, description="The customer's WhatsApp username, if Meta names one.")
     addresses: list[str]
     message: MetaObject
     stale: Literal[True] | None = Field(default=None, description="It arrived too late to be answered.")
@@ -77,6 +78,7 @@ class StatusEvent(SendEvent):
 
     wamid: str | None = None
     pricing: Any = None
+    conversation: Any = Field(default=None, description="Meta's conversation, up to webhook version v23.0.")
     type: str | None = None
     participant: str | None = Field(default=None, description="In a group: whose status it is.")
 
@@ -90,6 +92,8 @@ class ForeignStatusEvent(_Data):
     error: EventError | None = None
     wamid: str | None = None
     pricing: Any = None
+    conversation: Any = Field(default=None, description="Meta's conversation, up to webhook version v23.0.")
+    biz_opaque_callback_data: str | None = Field(default=None, description="What the other system sent with it.")
     type: str | None = Field(default=None, description="As in `status`: `payment` or `call`.")
     participant: str | None = Field(default=None, description="In a group: whose status it is.")
 

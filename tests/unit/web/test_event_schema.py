@@ -79,6 +79,26 @@ def test_whatever_happens_fits_with_one_clock(web: Web, document: dict[str, Any]
     assert told["foreign_status"] == names | {"error": told["status"]["error"]}
 
 
+def test_meta_s_names_reach_the_caller(web: Web, document: dict[str, Any]) -> None:
+    contact = {"profile": {"name": "Ada", "username": "ada.l"}, "wa_id": CUSTOMER}
+    conversation = {"id": "72b14d", "origin": {"type": "utility"}, "expiration_timestamp": "1750116480"}
+    web.webhook(delivery(value_of(messages=[text_message()]) | {"contacts": [contact]}))
+    record_id = web.send({"to": CUSTOMER, "text": "hello", "biz_opaque_callback_data": "order:12"}).json["id"]
+    web.accept("wamid.HBgLOURS")
+    for wamid, opaque in (("wamid.HBgLOURS", record_id), ("wamid.HBgLTHEIRS", "ticket:7")):
+        status = status_of(wamid, "sent", conversation=conversation, biz_opaque_callback_data=opaque)
+        web.webhook(delivery(value_of(statuses=[status])))
+
+    items = web.get("/v1/events?kind=message,status,foreign_status").json["items"]
+
+    for item in items:
+        fits(document, item)
+    message, ours, theirs = (item["data"] for item in items)
+    assert (message["name"], message["username"]) == ("Ada", "ada.l")
+    assert ours["conversation"] == theirs["conversation"] == conversation
+    assert (ours["biz_opaque_callback_data"], theirs["biz_opaque_callback_data"]) == ("order:12", "ticket:7")
+
+
 @pytest.mark.parametrize(
     ("kind", "data"),
     [
