@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.hostile_shapes import measured
 from wa_service.whatsapp.webhooks.envelope import message_addresses
 from wa_service.whatsapp.webhooks.events import Piece, is_delivery, walk
 from wa_service.whatsapp.webhooks.identity import Identity, identity_of_recipient
@@ -242,6 +243,15 @@ def test_contacts_of_several_messages_are_found_in_any_spelling() -> None:
         contacts=[{"wa_id": P, "user_id": "GB.1"}, {"wa_id": long, "user_id": "BR.1"}],
     )
     assert [piece.addresses for piece in found] == [(short, long, "BR.1")] * 2 + [(P, "GB.1")]
+
+
+@pytest.mark.usefixtures("frozen_heap")
+def test_the_contacts_of_a_large_delivery_are_found_without_blocking_the_loop() -> None:
+    people = [str(447_700_000_000 + n) for n in range(2_000)]
+    contacts = [{"wa_id": number, "user_id": f"GB.{number}"} for number in reversed(people)]
+    statuses = [{"id": "wamid.1", "status": "sent", "recipient_id": number} for number in people]
+    found = measured(lambda: in_value(statuses=statuses, contacts=contacts))
+    assert [piece.addresses for piece in found] == [(number, f"GB.{number}") for number in people]
 
 
 @pytest.mark.parametrize("nested", [{}, {"statuses": []}])

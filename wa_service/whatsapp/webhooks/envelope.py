@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
 from wa_service.whatsapp.webhooks.history import HISTORY_FIELD, threads, without_threads
-from wa_service.whatsapp.webhooks.identity import address_of, contact_of, group_of_status
+from wa_service.whatsapp.webhooks.identity import KnownContacts, address_of, group_of_status
 from wa_service.whatsapp.webhooks.json_fields import FRAME_KEYS, id_of, items_of, seconds_of, text_of
 from wa_service.whatsapp.webhooks.management_events import MANAGEMENT_FIELDS
 from wa_service.whatsapp.webhooks.thread_events import (
@@ -191,13 +191,11 @@ def _walk_thread(value: dict[str, Any], origin: _Origin) -> Iterator[Piece]:
 
 def _walk_value(value: dict[str, Any], origin: _Origin, *, messages_beside: int = 0) -> Iterator[Piece]:
     """Yield the events of a value; `messages_beside`: how many messages have been taken out of it."""
-    contacts = value.get("contacts")
-    contacts = contacts if isinstance(contacts, list) else [contacts]
-    known = [contact for contact in contacts if isinstance(contact, dict)]
+    known = KnownContacts(value.get("contacts"))
     lists = [(key, read, items_of(value[key])) for key, read in _LISTS if value.get(key) is not None]
     # A single contact belongs to a single event even if their numbers differ (5.4: Brazil, Mexico).
     of_persons = messages_beside + sum(len(items) for key, _, items in lists if key != "errors")
-    only = known[0] if len(known) == of_persons == 1 else None
+    only = known.listed[0] if len(known.listed) == of_persons == 1 else None
     for key, read, items in lists:
         if not isinstance(value[key], list | dict):
             yield _malformed(origin, {key: value[key]}, f"{key} is not a list")
@@ -215,8 +213,8 @@ def _walk_value(value: dict[str, Any], origin: _Origin, *, messages_beside: int 
 _Contact: TypeAlias = dict[str, Any] | None
 
 
-def _message(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, origin: _Origin) -> Piece:
-    contact = only or contact_of(known, address_of(item.get("from")), id_of(item, "from_user_id"))
+def _message(item: dict[str, Any], known: KnownContacts, only: _Contact, origin: _Origin) -> Piece:
+    contact = only or known.of(address_of(item.get("from")), id_of(item, "from_user_id"))
     addresses = message_addresses(item, contact)
     id_ = id_of(item, "id")
     if not id_:
@@ -259,9 +257,9 @@ def message_addresses(message: Mapping[str, Any], contact: Mapping[str, Any] | N
     return _distinct([*found, *parents])
 
 
-def _status(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, origin: _Origin) -> Piece:
+def _status(item: dict[str, Any], known: KnownContacts, only: _Contact, origin: _Origin) -> Piece:
     id_ = id_of(item, "id")
-    contact = only or contact_of(known, address_of(item.get("recipient_id")), id_of(item, "recipient_user_id"))
+    contact = only or known.of(address_of(item.get("recipient_id")), id_of(item, "recipient_user_id"))
     if not id_ or not text_of(item, "status"):
         return _malformed(origin, item, "the status has no id or no status", id_=id_)
     return _piece(
@@ -293,13 +291,13 @@ def _status_addresses(item: Mapping[str, Any], contact: Mapping[str, Any] | None
     )
 
 
-def _error(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, origin: _Origin) -> Piece:
+def _error(item: dict[str, Any], known: KnownContacts, only: _Contact, origin: _Origin) -> Piece:
     del known
     return _piece("error", origin, raw=item, timestamp=origin.entry_time, contact=only)
 
 
-def _user_action(item: dict[str, Any], known: list[dict[str, Any]], only: _Contact, origin: _Origin) -> Piece:
-    contact = only or (known[0] if len(known) == 1 else None)
+def _user_action(item: dict[str, Any], known: KnownContacts, only: _Contact, origin: _Origin) -> Piece:
+    contact = only or (known.listed[0] if len(known.listed) == 1 else None)
     beside = contact or {}
     return _piece(
         "user_action",
@@ -311,7 +309,7 @@ def _user_action(item: dict[str, Any], known: list[dict[str, Any]], only: _Conta
     )
 
 
-_Reader: TypeAlias = Callable[[dict[str, Any], list[dict[str, Any]], _Contact, _Origin], Piece]
+_Reader: TypeAlias = Callable[[dict[str, Any], KnownContacts, _Contact, _Origin], Piece]
 
 _LISTS: Final[tuple[tuple[str, _Reader], ...]] = (
     ("messages", _message),

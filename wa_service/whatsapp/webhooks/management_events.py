@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from wa_service.whatsapp.webhooks.identity import address_of, contact_of
+from wa_service.whatsapp.webhooks.identity import KnownContacts, address_of
 from wa_service.whatsapp.webhooks.json_fields import JsonObject, items_of, seconds_of, text_of
 
 UNLIMITED: Final = 0
@@ -154,14 +154,14 @@ def _template(value: JsonObject) -> dict[str, Any]:
 
 def _preferences(value: JsonObject) -> dict[str, Any]:
     items = [item for item in items_of(value.get("user_preferences")) if isinstance(item, Mapping)]
-    known = [contact for contact in items_of(value.get("contacts")) if isinstance(contact, Mapping)]
+    known = KnownContacts(value.get("contacts"))
     return {"preferences": tuple(_preference(item, known, len(items)) for item in items)}
 
 
-def _preference(item: Mapping[str, Any], known: list[Any], count: int) -> Preference:
-    contact = contact_of(known, address_of(item.get("wa_id")), text_of(item, "user_id")) or {}
-    if len(known) == count == 1 and not any(map(item.get, _ADDRESSES)):
-        contact = known[0]
+def _preference(item: Mapping[str, Any], known: KnownContacts, count: int) -> Preference:
+    contact = known.of(address_of(item.get("wa_id")), text_of(item, "user_id")) or {}
+    if len(known.listed) == count == 1 and not any(map(item.get, _ADDRESSES)):
+        contact = known.listed[0]
     found = [who.get(name) for name in _ADDRESSES for who in (item, contact)]
     return Preference(
         addresses=tuple(dict.fromkeys(address for value in found if (address := address_of(value)))),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from wa_service.whatsapp.webhooks.identity import Identity, address_of, contact_of, identity_of_message
+from wa_service.whatsapp.webhooks.identity import Identity, KnownContacts, address_of, identity_of_message
 from wa_service.whatsapp.webhooks.json_fields import FRAME_KEYS, id_of, items_of
 
 ThreadKind: TypeAlias = Literal["echo", "standby", "handover"]
@@ -40,16 +40,16 @@ def thread_items(field: str, value: Mapping[str, Any]) -> Iterator[ThreadItem]:
     if field == HANDOVER_FIELD:
         yield ThreadItem("handover", value)
     elif field in ECHO_FIELDS:
-        contacts = _contacts_in(value)
+        contacts = KnownContacts(value.get("contacts"))
         for echo in items_of(value.get(_ECHOES)):
             yield ThreadItem("echo", echo, _contact_of(echo, contacts, "to"))
     else:
         nested = value.get(STANDBY_FIELD)
         inside = nested if isinstance(nested, dict) else {}
-        contacts = _contacts_in(inside)
+        contacts = KnownContacts(inside.get("contacts"))
         messages = items_of(inside.get("messages"))
         events = len(messages) + len(items_of(inside.get("statuses")))
-        only = contacts[0] if len(contacts) == events == 1 else None
+        only = contacts.listed[0] if len(contacts.listed) == events == 1 else None
         for message in messages:
             yield ThreadItem("standby", message, only or _contact_of(message, contacts, "from"))
         for echo in items_of(inside.get(_ECHOES)):
@@ -101,15 +101,8 @@ def _identity(number: object, *user_ids: object) -> Identity:
     )
 
 
-def _contacts_in(value: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [contact for contact in items_of(value.get("contacts")) if isinstance(contact, dict)]
-
-
-def _contact_of(message: object, contacts: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
+def _contact_of(message: object, contacts: KnownContacts, name: str) -> dict[str, Any] | None:
     """Return the contact of a message's sender or recipient; `name`: of the field that has their number."""
     if not isinstance(message, dict):
         return None
-    found: dict[str, Any] | None = contact_of(
-        contacts, address_of(message.get(name)), id_of(message, f"{name}_user_id")
-    )
-    return found
+    return contacts.of(address_of(message.get(name)), id_of(message, f"{name}_user_id"))
