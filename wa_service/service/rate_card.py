@@ -41,7 +41,7 @@ class RateCard:
                     if not set(row) >= _COLUMNS:
                         raise RateCardError(f"{path} needs the columns country, category and price.")
                     country, category = (str(row[name] or "").strip() for name in ("country", "category"))
-                    prices[country.upper() or ANY, category.lower() or ANY] = _price(row["price"], path, place)
+                    prices[country.upper() or ANY, _category(category) or ANY] = _price(row["price"], path, place)
                     currencies.add(str(row.get("currency") or "").strip().upper())
         except (OSError, UnicodeDecodeError, csv.Error):
             raise RateCardError(f"{path} cannot be read as CSV in UTF-8.") from None
@@ -52,10 +52,15 @@ class RateCard:
     def price(self, country: str, category: str) -> Decimal | None:
         """Return the price of one message, None where the card has none."""
         for where in (country, ANY):
-            for what in (category.lower(), ANY):
+            for what in (_category(category), ANY):
                 if (found := self.prices.get((where, what))) is not None:
                     return found
         return None
+
+
+def _category(written: str) -> str:
+    """Return a category as the counts have it: Meta writes `authentication-international` and `…_…` (5.7)."""
+    return written.lower().replace("-", "_")
 
 
 def _price(given: str | None, path: Path, line: int) -> Decimal:

@@ -103,6 +103,7 @@ def test_the_price_that_came_with_sent_counts_where_delivered_brings_none(web: W
         ({"category": "utility"}, "free", 0),
         ({"category": "marketing_lite", "type": "regular"}, "regular", 1),
         ({"category": "AUTHENTICATION_INTERNATIONAL", "type": "REGULAR"}, "regular", 1),
+        ({"category": "authentication-international", "type": "regular"}, "regular", 1),
         ({"category": "referral_conversion", "type": "free_entry_point"}, "free_entry_point", 0),
         ({"category": "service", "type": "free_customer_service", "billable": False}, "free_customer_service", 0),
     ],
@@ -110,7 +111,7 @@ def test_the_price_that_came_with_sent_counts_where_delivered_brings_none(web: W
 def test_every_form_of_a_price_is_counted(web: Web, pricing: Any, kind: str, billable: int) -> None:
     status(web, sent(web), "delivered", pricing)
     (line,) = costs(web, "category,type")["items"]
-    assert line["group"] == {"category": pricing["category"].lower(), "type": kind}
+    assert line["group"] == {"category": pricing["category"].lower().replace("-", "_"), "type": kind}
     assert (line["messages"], line["billable"]) == (1, billable)
 
 
@@ -165,6 +166,14 @@ def test_a_rate_card_prices_by_country_then_any(tmp_path: Path) -> None:
     assert read.price("GB", "MARKETING") == Decimal("0.05")
     assert read.price("DE", "marketing") == Decimal("0.10")
     assert read.price("DE", "utility") == Decimal("0.01")
+
+
+@pytest.mark.parametrize("written", ["authentication_international", "authentication-international"])
+@pytest.mark.parametrize("reported", ["authentication_international", "authentication-international"])
+def test_a_category_has_its_price_however_it_is_written(tmp_path: Path, written: str, reported: str) -> None:
+    card = tmp_path / "rates.csv"
+    card.write_text(f"country,category,price\nIN,{written},0.02\n*,*,0.01\n", encoding="utf-8")
+    assert RateCard.read(card).price("IN", reported) == Decimal("0.02")
 
 
 @pytest.mark.parametrize(

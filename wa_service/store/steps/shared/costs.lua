@@ -15,6 +15,7 @@ local function count_cost(id, pricing, country, at)
   -- Before July 2025 pricing had no type; `billable` (a boolean or a string) said whether the message is charged for.
   kind = kind or (string.match(string.lower(pricing), '"billable":"?true') and 'regular' or 'free')
   category, kind = string.lower(category), string.lower(kind)
+  category = string.gsub(category, '%-', '_') -- Meta writes authentication_international in both ways
   redis.call('HSET', record, 'costed', 1)
   local key = prefix .. 'costs:' .. math.floor(at / 86400000)
   local field = table.concat({ category, kind, country, v[3], v[4] or '', v[5] or '' }, '\t')
