@@ -36,10 +36,14 @@ class StopWords:
         return "start" if words & self.start else None
 
     def meaning_of(self, message: Mapping[str, Any]) -> Literal["stop", "start"] | None:
-        """Return the meaning of Meta's message object; None in a group, where a member does not speak for all."""
-        if message.get("group_id") or message.get("type") not in _KINDS:
+        """Return the meaning of Meta's message object, of an edit that of the new content.
+
+        None in a group, where a member does not speak for all.
+        """
+        if message.get("group_id"):
             return None
-        return self.meaning(*_texts(message))
+        said = _edited(message) if message.get("type") == "edit" else message
+        return self.meaning(*_texts(said)) if said.get("type") in _KINDS else None
 
 
 def _folded(text: str) -> str:
@@ -54,6 +58,12 @@ def _folded(text: str) -> str:
 def _joins(sign: str) -> bool:
     """Whether a character combines with the letter before it, as vowels of many scripts do, unlike emoji variants."""
     return unicodedata.category(sign) in ("Mn", "Mc") and not 0xFE00 <= ord(sign) <= 0xFE0F
+
+
+def _edited(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    edit = message.get("edit")
+    content = edit.get("message") if isinstance(edit, Mapping) else None
+    return content if isinstance(content, Mapping) else {}
 
 
 def _texts(message: Mapping[str, Any]) -> Iterable[str]:

@@ -67,7 +67,13 @@ def button(payload: str) -> dict[str, Any]:
     return {"type": "button", "button": {"text": "No more", "payload": payload}}
 
 
+def edit(body: str) -> dict[str, Any]:
+    content = {"type": "text", "text": {"body": body}}
+    return {"type": "edit", "edit": {"original_message_id": "wamid.HBgLBEFORE", "message": content}}
+
+
 ROADS: dict[str, Any] = {
+    "an edit": lambda web: web.webhook(message("STPO", **edit("STOP"))),
     "a word": lambda web: web.webhook(message(" Stop. ")),
     "a button": lambda web: web.webhook(message(**button("STOP"))),
     "a word in another's thread": lambda web: web.webhook(standby()),
