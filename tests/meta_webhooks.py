@@ -455,8 +455,9 @@ class Drawing:
 
     def _management(self) -> dict[str, Any]:
         name, value = self.draw(management_values(self.numbers[0]))
+        self.place += 1  # two events that are the same would be one that came again
         self.expected.tells("management")
-        return {"field": name, "value": value}
+        return {"field": name, "value": {**value, "serial": self.place}}
 
     def _preferences(self) -> dict[str, Any]:
         who = self.person()
@@ -518,7 +519,7 @@ class Drawing:
         who = self.person()
         metadata = self.metadata()
         if self.draw(st.integers(0, 4)) == 0:
-            declined = [{"errors": [{"code": 2593109, "title": "declined"}]}]
+            declined = [{"errors": [{"code": 2593109, "title": f"declined {self.place}"}]}]
             self.expected.tells("management")
             return {"field": "history", "value": numbered(metadata=metadata, history=declined)}
         said = [
@@ -541,7 +542,9 @@ class Drawing:
         }
 
     def _address_book(self) -> dict[str, Any]:
-        contact = self.draw(fields({"phone_number": st.just("5511999990000")}, full_name=TEXT, first_name=TEXT))
+        self.place += 1
+        number = st.just(f"55119999{10_000 + self.place}")
+        contact = self.draw(fields({"phone_number": number}, full_name=TEXT, first_name=TEXT))
         action = self.draw(st.sampled_from(["add", "remove"]))
         change = {"type": "contact", "contact": contact, "action": action, "metadata": {"timestamp": "1738346006"}}
         self.expected.tells("management")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from wa_service.observability import log
+import orjson
+
+from wa_service.observability import log, metrics
 from wa_service.store.batches import Batches
 from wa_service.store.events import Events
 from wa_service.store.flusher import Command, StoreUnavailableError
 from wa_service.store.inbox import Inbox
+from wa_service.store.keys import mark
 from wa_service.store.template_categories import TemplateCategories
 from wa_service.store.template_pauses import FIRST_PAUSE, SECOND_PAUSE, TemplatePauses
 from wa_service.whatsapp.webhooks.events import ManagementEvent, Piece, parse_piece
@@ -20,6 +24,7 @@ from wa_service.whatsapp.webhooks.json_fields import text_of
 from wa_service.whatsapp.webhooks.management_events import digits_only
 
 LONGEST_NAME = 64
+_TIMESTAMP = re.compile(rb'"timestamp":"?[1-9]')
 _PAUSED_TEMPLATES = {"PAUSED": "template_paused", "DISABLED": "template_disabled"}
 # Sends of a disabled template are released too, so that they fail with Meta's error.
 _RELEASING = frozenset({"APPROVED", "REINSTATED", "DISABLED", "DELETED"})
@@ -75,7 +80,7 @@ class AccountEvents:
     def management(self, piece: Piece) -> list[PendingWrite]:
         """Return the writes for a management event."""
         event = parse_piece(piece)
-        keep = self._events.management(piece.field, _origin_of(piece), piece.raw)
+        keep = self._events.management(piece.field, _origin_of(piece), piece.raw, known_by=_mark_of(piece, "event"))
         if not isinstance(event, ManagementEvent):
             return [PendingWrite(keep, piece, check_kept)]
         writes = [PendingWrite(keep, piece, partial(self._log_event, event.event))]
@@ -101,7 +106,9 @@ class AccountEvents:
     def notice(self, piece: Piece) -> PendingWrite:
         """Return the write for an error without a message, or for a customer's action outside the chat."""
         about = {"contact": piece.contact} if piece.contact else {}
-        keep = self._events.management(piece.kind, _origin_of(piece) | about, piece.raw)
+        # Errors have no time of their own: two that are the same are two.
+        known_by = b"" if piece.kind == "error" else _mark_of(piece, "event")
+        keep = self._events.management(piece.kind, _origin_of(piece) | about, piece.raw, known_by=known_by)
         return PendingWrite(keep, piece, self._log_notice if piece.kind == "error" else check_kept)
 
     def display_number(self, piece: Piece) -> list[PendingWrite]:
@@ -135,11 +142,12 @@ class AccountEvents:
             if not template.name:
                 return []
             reason = _PAUSED_TEMPLATES.get(template.status, "quality_red")
-            command = self._batches.pause_where(reason, self._numbers, template=template.name)
+            about = {"template": template.name}
         elif piece.field == "phone_number_quality_update" and event.event == "FLAGGED" and event.display_phone_number:
-            command = self._batches.pause_where("quality_red", self._numbers, digits=event.display_phone_number)
+            reason, about = "quality_red", {"digits": event.display_phone_number}
         else:
             return []
+        command = self._batches.pause_where(reason, self._numbers, **about, known_by=_mark_of(piece, "pause"))
         return [PendingWrite(command, piece, _check_counted)]
 
     def _holds(self, event: ManagementEvent, piece: Piece) -> list[PendingWrite]:
@@ -174,6 +182,8 @@ class AccountEvents:
 
     def _log_event(self, name: str, piece: Piece, result: Any) -> None:
         check_kept(piece, result)
+        if result == b"duplicate":
+            return
         field, waba_id = piece.field[:LONGEST_NAME], piece.waba_id
         self._log.info("whatsapp.management", field=field, name=name[:LONGEST_NAME], waba_id=waba_id)
 
@@ -213,9 +223,26 @@ def _origin_of(piece: Piece) -> dict[str, Any]:
     }
 
 
+def _mark_of(piece: Piece, use: str) -> bytes:
+    """Return the mark by which an event of Meta's is known for a use when it comes again: Meta repeats a delivery also
+    because another application failed (5.3). Empty if it has no time, since a second one may be another event.
+    """
+    try:
+        whole = orjson.dumps([piece.field, piece.contact, piece.raw], option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # nested too deeply
+        return b""
+    has_own_time = _TIMESTAMP.search(whole) is not None
+    if not has_own_time and not piece.entry_time:
+        return b""
+    at = 0 if has_own_time else piece.entry_time
+    return mark(piece.phone_number_id, f"{use} {piece.waba_id} {at} {whole.decode()}")
+
+
 def check_kept(_: Piece, result: Any) -> None:
-    """Raise `StoreUnavailableError` if the piece was not stored."""
-    if result != b"kept":
+    """Raise `StoreUnavailableError` if the piece was not stored, now or before."""
+    if result == b"duplicate":
+        metrics.duplicate_seen()
+    elif result != b"kept":
         raise unexpected_result(result)
 
 

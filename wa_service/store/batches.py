@@ -15,6 +15,7 @@ import orjson
 
 from wa_service.store.client import Store, fields, text
 from wa_service.store.flusher import Command
+from wa_service.store.keys import SEEN_SECONDS
 from wa_service.store.outbox import LANE_CEILING, Outbox, Send
 from wa_service.whatsapp.webhooks.identity import identity_of_address
 
@@ -243,10 +244,21 @@ class Batches:
         for batch_id in self._store.do("SMEMBERS", self._store.keys.of("batches_canceled")):
             self.sweep(text(batch_id))
 
-    def pause_where(self, reason: str, numbers: Sequence[str], *, template: str = "", digits: str = "") -> Command:
-        """Pause batches that send a template, or send from the number with these displayed digits. Result: how many."""
+    def pause_where(
+        self, reason: str, numbers: Sequence[str], *, template: str = "", digits: str = "", known_by: bytes = b""
+    ) -> Command:
+        """Pause batches that send a template, or send from the number with these displayed digits. Result: how many.
+
+        `known_by`: the mark of Meta's event, which pauses only once.
+        """
         return self._store.step(
-            "pause_batches", template=template, digits=digits, reason=reason, numbers=tuple(numbers)
+            "pause_batches",
+            template=template,
+            digits=digits,
+            reason=reason,
+            mark=known_by,
+            mark_seconds=SEEN_SECONDS,
+            numbers=tuple(numbers),
         )
 
     def begin_quality_check(self, number: str) -> bool:

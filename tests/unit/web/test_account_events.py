@@ -242,3 +242,49 @@ def test_a_limit_from_the_future_does_not_outlast_those_that_follow(web: Web) ->
         value = {"max_daily_conversations_per_business": tier}
         assert web.webhook(delivery(value, field="business_capability_update", at=at)).status_code == 200
     assert web.runtime.observer.overview().daily_limit == 2_000
+
+
+CALL = {"id": "wacid.1", "from": CUSTOMER, "event": "connect", "timestamp": str(NOW), "direction": "USER_INITIATED"}
+CLICK = {"action_type": "marketing_messages_link_click", "timestamp": str(NOW)}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "at"),
+    [
+        ("account_alerts", {"entity_type": "BUSINESS", "alert_info": {"alert_type": "OBA_APPROVED"}}, NOW),
+        ("calls", value_of(calls=[CALL]), 0),
+        ("messages", value_of(user_actions=[CLICK]), 0),
+    ],
+)
+def test_an_event_that_meta_delivers_again_is_told_once(
+    web: Web, lines: list[dict[str, Any]], field: str, value: dict[str, Any], at: int
+) -> None:
+    again = dict(reversed(value.items()))
+    for each in (value, again, value):
+        assert web.webhook(delivery(each, field=field, at=at)).status_code == 200
+    assert len(web.get("/v1/events?kind=management").json["items"]) == 1
+    assert len(told(lines, "whatsapp.management")) <= 1
+    # Only where the event has no time of its own does that of its delivery count.
+    assert web.webhook(delivery(value, field=field, at=NOW + 1)).status_code == 200
+    assert len(web.get("/v1/events?kind=management").json["items"]) == (2 if at else 1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "at"),
+    [
+        ("account_alerts", {"entity_type": "BUSINESS"}, 0),
+        ("messages", value_of(errors=[{"code": 130429, "title": "Rate limit hit"}]), NOW),
+    ],
+)
+def test_two_events_that_no_time_tells_apart_are_two(web: Web, field: str, value: dict[str, Any], at: int) -> None:
+    for _ in range(2):
+        assert web.webhook(delivery(value, field=field, at=at)).status_code == 200
+    assert len(web.get("/v1/events?kind=management").json["items"]) == 2
+
+
+def test_a_call_that_comes_again_after_an_erasure_is_not_stored(web: Web) -> None:
+    repeated = delivery(value_of(calls=[CALL]), field="calls")
+    web.webhook(repeated)
+    web.runtime.contacts.forget(CUSTOMER)
+    assert web.webhook(repeated).status_code == 200
+    assert web.get("/v1/events?kind=management").json["items"] == []

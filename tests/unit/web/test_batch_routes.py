@@ -288,6 +288,22 @@ def test_a_batch_pauses_when_meta_tells_that_it_would_be_refused(
     assert (shown["state"], shown["reason"]) == (("paused", reason) if reason else ("running", None))
 
 
+def test_an_event_that_comes_again_pauses_no_batch_that_was_resumed(web: Web) -> None:
+    name = post(web, {"template": {"name": "spring", "language": "en_US"}, "items": [ANA]}).json["id"]
+    value = {"new_quality_score": "RED", "message_template_name": "spring", "message_template_id": 1}
+
+    def reported(at: float) -> str:
+        entry = {"id": WABA, "time": int(at), "changes": [{"field": "message_template_quality_update", "value": value}]}
+        assert web.webhook({"object": "whatsapp_business_account", "entry": [entry]}).status_code == 200
+        return str(web.get(f"/v1/batches/{name}").json["state"])
+
+    now = time.time()
+    assert reported(now) == "paused"
+    assert web.post(f"/v1/batches/{name}/resume", key="boss").json["state"] == "running"
+    assert reported(now) == "running"
+    assert reported(now + 1) == "paused"
+
+
 def test_an_item_that_waits_is_shown_and_canceled_by_its_id(web: Web) -> None:
     batch = post(web, {"message": HELLO, "items": [ANA, BEN, CARL], "tag": "spring"}).json["id"]
     (_, ben, _) = web.client.get(f"/v1/messages?batch={batch}", headers=KEYS["both"]).json["items"]

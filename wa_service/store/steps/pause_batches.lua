@@ -1,8 +1,9 @@
 -- Pause the running batches of these numbers that send this template ("" any); with digits, only of the number that is
--- displayed as these.
+-- displayed as these. mark: of the event that is the cause, whose repeat pauses nothing that was resumed since ("" none).
 -- Return how many were paused.
--- args: template digits reason numbers...
+-- args: template digits reason mark mark_seconds numbers...
 -- include: allow_when_full clock lifetime thread events batch
+if mark ~= '' and not redis.call('SET', prefix .. 'seen:' .. mark, '', 'NX', 'EX', mark_seconds) then return 0 end
 local paused = 0
 for _, number in ipairs(numbers) do
   if digits == '' or redis.call('HGET', prefix .. 'meta_limits:' .. number, 'seen_as') == digits then
