@@ -174,11 +174,14 @@ class AccountEvents:
         """
         numbers = [piece.phone_number_id] if piece.phone_number_id in self._numbers else self._numbers
         only_known = len(numbers) > 1
-        return [
-            PendingWrite(self._inbox.link(number, identity, at, only_known=only_known), piece, check_linked)
-            for identity, at in identities_of_update(piece.raw)
-            for number in numbers
-        ]
+        writes = []
+        for identity, at in identities_of_update(piece.raw):
+            who = orjson.dumps(identity.as_argument(at)).decode()
+            for number in numbers:
+                known_by = mark(number, f"user_id_update {who}")
+                link = self._inbox.link(number, identity, at, only_known=only_known, known_by=known_by)
+                writes.append(PendingWrite(link, piece, check_linked))
+        return writes
 
     def _log_event(self, name: str, piece: Piece, result: Any) -> None:
         check_kept(piece, result)

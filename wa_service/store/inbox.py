@@ -194,14 +194,31 @@ class Inbox:
         """Whether a message is too old, by Meta's time, to be answered now."""
         return 0 < piece.timestamp < at_ms / 1000 - self._answer_max_age
 
-    def link(self, number: str, identity: Identity, at: int, *, only_known: bool = True, moves: bool = True) -> Command:
+    def link(
+        self,
+        number: str,
+        identity: Identity,
+        at: int,
+        *,
+        only_known: bool = True,
+        moves: bool = True,
+        known_by: bytes = b"",
+    ) -> Command:
         """Link addresses of one person, which Meta names outside any message. Result: 1, or 0 where nothing was done.
 
         `at`: Meta's time (s, 0 unknown). `only_known`: create no contact. `moves`: whether a number moves here from a
-        contact with other user ids.
+        contact with other user ids. `known_by`: the mark of Meta's event, which links only once (empty: each time).
         """
         who = orjson.dumps(identity.as_argument(at) | {"only_known": only_known})
-        return self._store.step("link", number=number, who=who, moves=int(moves), retention=self._retention)
+        return self._store.step(
+            "link",
+            number=number,
+            who=who,
+            moves=int(moves),
+            mark=known_by,
+            retention=self._retention,
+            mark_seconds=SEEN_SECONDS,
+        )
 
     def open_window(self, number: str, identity: Identity, at: int, event_id: str) -> Command:
         """Open the service window of a customer who called at Meta's time `at` (s, 0 unknown), once for each event.

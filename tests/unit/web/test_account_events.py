@@ -288,3 +288,17 @@ def test_a_call_that_comes_again_after_an_erasure_is_not_stored(web: Web) -> Non
     web.runtime.contacts.forget(CUSTOMER)
     assert web.webhook(repeated).status_code == 200
     assert web.get("/v1/events?kind=management").json["items"] == []
+
+
+def test_a_user_id_update_that_comes_again_after_an_erasure_makes_no_contact(start_web: Start) -> None:
+    web = start_web({"WHATSAPP_PHONE_NUMBER_ID": NUMBER})
+    update = {"wa_id": CUSTOMER, "user_id": {"previous": "US.1", "current": "US.2"}, "timestamp": str(NOW)}
+    repeated = delivery({"user_id_update": [update]}, field="user_id_update")
+    web.webhook(repeated)
+    assert [set(contact.addresses) for contact in web.runtime.contacts.find("US.2")] == [{"US.2", "US.1", CUSTOMER}]
+    web.runtime.contacts.forget(CUSTOMER)
+    assert web.webhook(repeated).status_code == 200
+    assert web.runtime.contacts.find(CUSTOMER) == []
+    later = update | {"timestamp": str(NOW + 1)}
+    assert web.webhook(delivery({"user_id_update": [later]}, field="user_id_update")).status_code == 200
+    assert len(web.runtime.contacts.find(CUSTOMER)) == 1
