@@ -245,6 +245,14 @@ def test_contacts_of_several_messages_are_found_in_any_spelling() -> None:
     assert [piece.addresses for piece in found] == [(short, long, "BR.1")] * 2 + [(P, "GB.1")]
 
 
+def test_the_contacts_of_several_actions_are_kept() -> None:
+    contacts, actions = [{"wa_id": P}, {"wa_id": Q}], [{"action_type": "a"}, {"action_type": "b"}]
+    found = in_value(user_actions=actions, contacts=contacts)
+    assert [piece.kind for piece in found] == ["user_action", "user_action", "management"]
+    assert found[2].raw["contacts"] == contacts
+    assert [piece.contact for piece in in_value(user_actions=actions, contacts=contacts[:1])] == contacts[:1] * 2
+
+
 @pytest.mark.usefixtures("frozen_heap")
 def test_the_contacts_of_a_large_delivery_are_found_without_blocking_the_loop() -> None:
     people = [str(447_700_000_000 + n) for n in range(2_000)]

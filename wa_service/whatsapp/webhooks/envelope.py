@@ -205,7 +205,9 @@ def _walk_value(value: dict[str, Any], origin: _Origin, *, messages_beside: int 
                 yield read(item, known, only, origin)
             else:
                 yield _malformed(origin, item, f"an item of {key} is not an object")
-    if value.keys() - _KNOWN_KEYS or not lists:  # unknown: pass it on as it is
+    # An action does not name its customer: of several contacts it is not known whose it is.
+    has_open_contacts = len(known.listed) > 1 and bool(items_of(value.get("user_actions")))
+    if value.keys() - _KNOWN_KEYS or not lists or has_open_contacts:  # unknown: pass it on as it is
         rest = {key: part for key, part in value.items() if key not in _LIST_KEYS or part is None}
         yield _piece("management", origin, raw=rest, timestamp=origin.entry_time)
 
