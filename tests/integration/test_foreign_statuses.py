@@ -114,6 +114,16 @@ def test_in_our_form_it_has_what_a_status_has_and_no_id(lanes: Lanes) -> None:
     }
 
 
+def test_of_a_stranger_with_number_and_user_id_it_is_in_the_conversation_that_a_message_would_begin(
+    lanes: Lanes,
+) -> None:
+    report(lanes, status("sent", recipient_user_id=USER_ID), status("delivered"))
+    lanes.admit(message(CUSTOMER, user_id=USER_ID))
+    report(lanes, status("read", recipient_user_id=USER_ID))
+    assert [entry.conversation for entry in events(lanes)] == [f"{NUMBER}:{CUSTOMER}"] * 3
+    assert public_item(events(lanes)[0])["data"]["to"] == CUSTOMER
+
+
 def test_it_makes_no_contact_thread_or_record(lanes: Lanes, redis_client: redis.Redis) -> None:
     report(lanes, status("sent"), status("delivered"))
     families = {NAMES.part_of(key)[0] for key in redis_client.scan_iter("*")}

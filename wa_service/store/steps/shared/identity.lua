@@ -384,7 +384,7 @@ local function conversation_of(number, who)
     local known = owner(number, spellings)
     if known then return known end
   end
-  local address = who.group ~= '' and who.group or who.ids[1] or who.numbers[1][1]
+  local address = who.group ~= '' and who.group or #who.numbers > 0 and who.numbers[1][1] or who.ids[1]
   return redis.call('GET', alias_key(number, address)) or new_conversation(number, address)
 end
 
