@@ -226,6 +226,17 @@ def test_a_flow_reply_without_an_object_is_read_with_what_is_there(inbound: Call
     assert event.raw["interactive"]["nfm_reply"]["response_json"] == text
 
 
+@pytest.mark.parametrize(
+    ("text", "name"), [(r'{"name": "Zo\ud83e", "size": "M"}', "Zo\ufffd"), ('{"name": 1e999, "size": "M"}', None)]
+)
+def test_a_form_keeps_its_values_beside_one_that_is_broken(
+    inbound: Callable[[str], Any], text: str, name: str | None
+) -> None:
+    delivery = inbound("flow_reply")
+    message_of(delivery)["interactive"]["nfm_reply"]["response_json"] = text
+    assert read(delivery).response == {"name": name, "size": "M"}
+
+
 @pytest.mark.parametrize("reply", [None, [], "sent", {}, {"response_json": {"size": "M"}}])
 def test_a_flow_reply_in_any_shape_is_one(inbound: Callable[[str], Any], reply: Any) -> None:
     delivery = inbound("flow_reply")

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-import orjson
-
+from wa_service.whatsapp.webhooks import tolerant_json
 from wa_service.whatsapp.webhooks.envelope import Piece
 from wa_service.whatsapp.webhooks.identity import address_of
 from wa_service.whatsapp.webhooks.json_fields import (
@@ -222,8 +221,8 @@ def _flow_reply(piece: Piece, reply: JsonObject) -> FlowReply:
     response = reply.get("response_json")
     if isinstance(response, str):
         try:
-            response = orjson.loads(response)
-        except orjson.JSONDecodeError:
+            response = tolerant_json.loads(response.encode())
+        except ValueError:
             response = None
     filled_in = response if isinstance(response, dict) else {}
     return FlowReply(*_common(piece), text_of(reply, "name"), text_of(reply, "body"), filled_in)
