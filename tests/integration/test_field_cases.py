@@ -24,6 +24,7 @@ from tests.unit.web.conftest import start_web as start_web
 from tests.unit.web.deliveries import NUMBER, WABA
 from wa_service.store.inbox import ReplyLimit
 from wa_service.store.records import RecordFilter
+from wa_service.store.stored_event import reference
 from wa_service.worker.build_pipeline import build_pipeline
 from wa_service.worker.inbound import InboundWorker
 
@@ -497,6 +498,7 @@ class TestChangedNumber:
             old, new = f"4477009001{n:02d}", f"4477009002{n:02d}"
             system = {"type": kind, field: written(new), "body": "Ana changed"}
             desk.post(value(said("hello", old)))
+            desk.work()
             desk.post(value(one(old, type="system", system=system)))
             desk.post(value(said("what time is breakfast", new)))
             desk.work()
@@ -504,6 +506,26 @@ class TestChangedNumber:
             assert found is not None, system
             assert len(desk.answers(new)) == 1, system
         assert len({event["contact"] for event in desk.events("message")}) == 12
+
+    def answered_at(self, desk: Desk, wamid: str) -> set[str]:
+        """Where a message was answered: the recipients in the bodies for Meta."""
+        records, _ = desk.web.runtime.records.page(RecordFilter(), "", 50)
+        bodies = [
+            orjson.loads(each.body or "{}") for each in records if reference(NUMBER, wamid) in (each.origin or "")
+        ]
+        return {body.get("to") or body["recipient"] for body in bodies}
+
+    def test_what_waited_is_answered_where_the_customer_is_now(self, desk: Desk) -> None:
+        desk.post(value(said("hello", wamid="wamid.WAITS")))
+        desk.post(value(one(type="system", system={"type": "user_changed_number", "wa_id": NEW})))
+        desk.work()
+        assert self.answered_at(desk, "wamid.WAITS") == {NEW}
+
+    def test_what_waited_is_not_answered_to_the_number_s_next_holder(self, desk: Desk) -> None:
+        desk.post(value(said("hello", wamid="wamid.WAITS", from_user_id="GB.1")))
+        desk.post(value(said("hello", wamid="wamid.NEXT", from_user_id="GB.2")))
+        desk.work()
+        assert (self.answered_at(desk, "wamid.WAITS"), self.answered_at(desk, "wamid.NEXT")) == ({"GB.1"}, {ANA})
 
     def test_a_notice_of_somebody_unknown_opens_no_window_and_frees_no_place(self, open_desk: Open) -> None:
         desk = open_desk(WHATSAPP_DAILY_LIMIT="1")

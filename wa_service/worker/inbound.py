@@ -41,7 +41,7 @@ from wa_service.worker.burst import (
     stored_seconds,
 )
 from wa_service.worker.read_receipts import ReadReceipts
-from wa_service.worker.reply_sends import ReplySends
+from wa_service.worker.reply_sends import ReplySends, reply_address
 from wa_service.worker.turns import Turns
 
 MAX_FAILURES = 5
@@ -270,8 +270,9 @@ class InboundWorker:
         return answerable, "" if answerable else "stale"
 
     def _sends(self, burst: Burst, result: PipelineResult) -> list[Send]:
-        last = burst.last
-        return self._reply_sends.make(burst.stored, result.replies, address=last.addresses[0], group_id=last.group_id)
+        last, work = burst.last, burst.work
+        address = reply_address(last.addresses, work.conversation, work.contact)
+        return self._reply_sends.make(burst.stored, result.replies, address=address, group_id=last.group_id)
 
     def _finish(
         self,
@@ -367,7 +368,8 @@ class InboundWorker:
             name=work.contact.get("name", ""),
             contact=contact_facts(work.contact),
         )
-        return self._reply_sends.make(stored, self._pipeline.apologise(utterance), address=piece.addresses[0])
+        address = reply_address(piece.addresses, work.conversation, work.contact)
+        return self._reply_sends.make(stored, self._pipeline.apologise(utterance), address=address)
 
 
 def _pause(result: PipelineResult) -> Pause | None:

@@ -8,9 +8,21 @@ from typing import Any
 
 import orjson
 
+from wa_service.store.contacts import shown_address
 from wa_service.store.outbox import Send
 from wa_service.store.stored_event import StoredEvent
-from wa_service.whatsapp.addresses import recipient_fields
+from wa_service.whatsapp.addresses import recipient_fields, spellings
+
+
+def reply_address(addresses: Sequence[str], conversation: str, contact: Mapping[str, str]) -> str:
+    """Return where to answer a message: the address it came from, in any spelling, if the customer still has it.
+
+    If the message waited or is replayed, its number may have a new holder by now.
+    """
+    current, came_from = contact.get("addresses", "").split(), addresses[0]
+    if not current or not set(spellings(came_from)).isdisjoint(current):
+        return came_from
+    return shown_address(conversation, current)
 
 
 class ReplySends:
