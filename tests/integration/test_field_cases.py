@@ -224,6 +224,29 @@ class TestChangedUserId:
         left = [key for key, content in held if b"US.NEW1" in content or b"US.OLD1" in content]
         assert left == []
 
+    @pytest.mark.parametrize("order", ["first change later", "first later change", "change first later"])
+    @pytest.mark.parametrize("names_previous", [True, False])
+    def test_the_current_id_is_shown_in_whatever_order_they_come(
+        self, desk: Desk, order: str, *, names_previous: bool
+    ) -> None:
+        system = {"type": "user_changed_user_id", "user_id": "US.NEW1", "parent_user_id": "US.ENT.NEWP"}
+        system |= {"previous_user_id": "US.OLD1"} if names_previous else {}
+        deliveries = {
+            "first": value(said("hello", "", from_user_id="US.OLD1"), contact={"user_id": "US.OLD1"}),
+            "change": value(one("", type="system", from_user_id="US.OLD1", system=system)),
+            "later": value(said("are you there?", "", from_user_id="US.NEW1"), contact={"user_id": "US.NEW1"}),
+        }
+        for name in order.split():
+            desk.post(deliveries[name])
+        assert {event["contact"] for event in desk.events("message")} == {"US.NEW1"}
+        again = {"wa_id": None, "user_id": {"previous": "US.OLD0", "current": "US.OLD1"}, "timestamp": str(now())}
+        desk.post(value(user_id_update=[again]), field="user_id_update")
+        parents = {"parent_user_id": {"previous": "US.ENT.NEWP", "current": "US.ENT.LAST"}, "timestamp": str(now())}
+        desk.post(value(user_id_update=[parents]), field="user_id_update")
+        known = desk.contact("US.OLD0")
+        assert known is not None
+        assert known["id"] == "US.NEW1"
+
     def test_the_place_in_the_quota_moves_along(self, open_desk: Open) -> None:
         desk = open_desk(WHATSAPP_DAILY_LIMIT="1")
         assert desk.template(recipient="US.R1") in {200, 202}
@@ -520,6 +543,13 @@ class TestChangedNumber:
         desk.post(value(one(type="system", system={"type": "user_changed_number", "wa_id": NEW})))
         desk.work()
         assert self.answered_at(desk, "wamid.WAITS") == {NEW}
+
+    def test_what_waited_is_answered_to_the_user_id_that_replaced_its_own(self, desk: Desk) -> None:
+        desk.post(value(said("hello", "", "wamid.WAITS", from_user_id="GB.1")))
+        system = {"type": "user_changed_user_id", "user_id": "GB.2"}
+        desk.post(value(one("", type="system", from_user_id="GB.1", system=system)))
+        desk.work()
+        assert self.answered_at(desk, "wamid.WAITS") == {"GB.2"}
 
     def test_what_waited_is_not_answered_to_the_number_s_next_holder(self, desk: Desk) -> None:
         desk.post(value(said("hello", wamid="wamid.WAITS", from_user_id="GB.1")))

@@ -17,9 +17,12 @@ from wa_service.whatsapp.addresses import recipient_fields, spellings
 def reply_address(addresses: Sequence[str], conversation: str, contact: Mapping[str, str]) -> str:
     """Return where to answer a message: the address it came from, in any spelling, if the customer still has it.
 
-    If the message waited or is replayed, its number may have a new holder by now.
+    If the message waited or is replayed, its number may have a new holder by now, or its user id was replaced: the
+    current one comes first.
     """
     current, came_from = contact.get("addresses", "").split(), addresses[0]
+    if "." in came_from:
+        return next((address for address in current if "." in address), came_from)
     if not current or not set(spellings(came_from)).isdisjoint(current):
         return came_from
     return shown_address(conversation, current)

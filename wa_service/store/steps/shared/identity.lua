@@ -400,12 +400,25 @@ local function link_number(number, conversation, spellings, retention)
   end
 end
 
+-- put_first(conversation, id): the first of a contact's addresses is the one to show and to write to.
+local function put_first(conversation, id)
+  remove_word(conversation, 'addresses', id)
+  local others = redis.call('HGET', contact_key(conversation), 'addresses') or ''
+  redis.call('HSET', contact_key(conversation), 'addresses', others == '' and id or id .. ' ' .. others)
+end
+
 local function resolve(number, who, retention)
   local at = who.at > 0 and who.at or math.floor(wall / 1000)
   local conversation, theirs = nil, {}
+  local replaces, had_it -- a user id that replaces others, and who had it before
   if who.group ~= '' then
     conversation = redis.call('GET', alias_key(number, who.group)) or new_conversation(number, who.group)
   else
+    local current = who.change and who.ids[1]
+    local is_parent = current and string.find(current, '.ENT.', 1, true)
+    if current and not is_parent and current ~= who.previous[1] then
+      replaces, had_it = current, redis.call('GET', alias_key(number, current))
+    end
     for _, id in ipairs(who.ids) do
       local other = redis.call('GET', alias_key(number, id))
       if other then conversation = join(number, conversation, other, retention) end
@@ -427,6 +440,8 @@ local function resolve(number, who, retention)
     end
   end
   for _, id in ipairs(who.ids) do refresh(id) end
+  -- A change that comes late or again names an id that the contact had before.
+  if replaces and had_it ~= conversation then put_first(conversation, replaces) end
   if who.group ~= '' then refresh(who.group) end
   for _, spellings in ipairs(who.numbers) do
     local alias = alias_key(number, spellings[1])
