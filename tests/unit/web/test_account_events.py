@@ -255,6 +255,7 @@ CLICK = {"action_type": "marketing_messages_link_click", "timestamp": str(NOW)}
         ("calls", value_of(calls=[CALL]), 0),
         ("messages", value_of(user_actions=[CLICK]), 0),
     ],
+    ids=["account_alerts", "calls", "user_actions"],
 )
 def test_an_event_that_meta_delivers_again_is_told_once(
     web: Web, lines: list[dict[str, Any]], field: str, value: dict[str, Any], at: int
@@ -275,6 +276,7 @@ def test_an_event_that_meta_delivers_again_is_told_once(
         ("account_alerts", {"entity_type": "BUSINESS"}, 0),
         ("messages", value_of(errors=[{"code": 130429, "title": "Rate limit hit"}]), NOW),
     ],
+    ids=["without a time", "errors"],
 )
 def test_two_events_that_no_time_tells_apart_are_two(web: Web, field: str, value: dict[str, Any], at: int) -> None:
     for _ in range(2):
