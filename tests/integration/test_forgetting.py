@@ -406,3 +406,17 @@ def test_labels_of_sends_to_others_that_name_the_person_go_and_other_labels_stay
     batches.change("b1", "start")
     assert batches.feed(NUMBER, {}) == 2
     assert {grant.tag for grant in map(lanes.records.get, (f"b1{0:08x}", f"b1{1:08x}")) if grant} == {None, "spring"}
+
+
+def test_costs_without_the_tag_expire_as_before(lanes: Lanes, contacts: Contacts, redis_client: redis.Redis) -> None:
+    lanes.outbox.put(send(OTHER, tag=f"lead {CUSTOMER}"))
+    (grant,) = lanes.grant()
+    lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid="wamid.X"))
+    pricing = {"category": "utility", "type": "regular"}
+    lanes.store.run(
+        [lanes.outbox.apply_status(meta_status("wamid.X", "delivered", pricing=pricing), 1_795_900_000_000)]
+    )
+    (costs,) = redis_client.scan_iter(f"{PREFIX}costs:*")
+    before = redis_client.ttl(costs)
+    contacts.forget(CUSTOMER)
+    assert before - 60 < redis_client.ttl(costs) <= before

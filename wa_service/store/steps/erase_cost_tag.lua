@@ -5,6 +5,6 @@
 -- include: allow_when_full
 local count = redis.call('HGET', key, kind)
 if not count then return 0 end
+redis.call('HINCRBY', key, string.match(kind, '^(.*\t)'), count) -- first: an empty hash would lose its ttl
 redis.call('HDEL', key, kind)
-redis.call('HINCRBY', key, string.match(kind, '^(.*\t)'), count)
 return 1
