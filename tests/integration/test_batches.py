@@ -365,6 +365,21 @@ def test_an_item_that_waits_longer_for_its_template_than_its_ttl_ends(
     assert held_item(lanes).error == {"reason": "expired", "title": "Meta could not send its template within its ttl."}
 
 
+def test_a_second_wait_for_the_template_is_shown_and_counts_for_the_ttl(
+    waits: Batches, lanes: Lanes, redis_client: redis.Redis
+) -> None:
+    expires = held_item(lanes).expires
+    redis_client.hset(NAMES.record(item_record("b1", 0)), "held_until", 1)
+    look_again(lanes)
+    assert waits.feed(NUMBER, {}) == 0
+    held = held_item(lanes).held
+    assert held is not None
+    assert (held.until or 0) > time.time() * 1000
+    make_due(lanes)
+    assert waits.feed(NUMBER, {}) == 3
+    assert held_item(lanes).expires == expires
+
+
 def test_quiet_hours_after_the_wait_for_a_template_do_not_count_for_the_ttl(
     waits: Batches, lanes: Lanes, redis_client: redis.Redis
 ) -> None:

@@ -70,9 +70,13 @@ local function move(batch, index, quiet_until)
   end
   -- Other items of the batch go on. A paused template pauses its batch, see `next`.
   local held_until, why = template_held_until(waba, send.template or '')
-  if why == UNAVAILABLE then return wait_in_batch(batch, number, index, held_until) end
-  moved = moved + 1
   local id = item_record(batch, index)
+  if why == UNAVAILABLE then
+    local was_held = redis.call('HEXISTS', record_key(id), 'held_until') == 1
+    if was_held then redis.call('HSET', record_key(id), 'held_until', held_until) end
+    return wait_in_batch(batch, number, index, held_until)
+  end
+  moved = moved + 1
   local before = redis.call('HMGET', record_key(id), 'status', 'held_until', 'expires')
   if before[1] == 'scheduled' then -- it was returned from its lane: the batch was paused, or the item held
     local conversation = conversation_of(send.n, send.who)
