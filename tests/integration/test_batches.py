@@ -447,6 +447,17 @@ def test_items_that_need_no_room_in_the_quota_do_not_wait_for_those_that_do(full
     assert read(batches).counts == {"scheduled": 150, "queued": 3}
 
 
+def test_one_step_looks_at_a_hundred_items_of_all_batches_together(
+    full_quota: Lanes, redis_client: redis.Redis
+) -> None:
+    """The store serves nobody else during a step."""
+    batches = Batches(full_quota.outbox, ttl_seconds=3_600)
+    for number in range(10):
+        load(batches, [template(20 * number + index) for index in range(20)], batch_id=f"b{number}")
+    assert batches.feed(NUMBER, {}) == 0
+    assert [redis_client.llen(f"{PREFIX}batch_wait:b{number}:{NUMBER}") for number in range(10)] == [10] * 10
+
+
 def test_a_batch_that_waits_for_the_quota_stops_no_other(full_quota: Lanes, redis_client: redis.Redis) -> None:
     batches = Batches(full_quota.outbox, ttl_seconds=3_600)
     load(batches, [template(index) for index in range(250)])

@@ -1,8 +1,8 @@
 -- Move items of batches into their lanes, a few at a time, in turn between batches. Items are checked here as `put`
 -- checks a bulk send.
--- throughput: of the number; at most twice as many lanes of bulk sends wait · count: most items of one call · ttl: how
--- long (ms) an item without `until_ms` may wait in its lane · daily_limit: of the business account `waba` · quiet:
--- batch → end (ms) of its quiet hours, one time for all items or one a country.
+-- throughput: of the number; at most twice as many lanes of bulk sends wait · count: of items that one call looks at,
+-- divided among the batches · ttl: how long (ms) an item without `until_ms` may wait in its lane · daily_limit: of the
+-- business account `waba` · quiet: batch → end (ms) of its quiet hours, one time for all items or one a country.
 -- Return how many items were moved.
 -- args: number throughput:number count:number ceiling:number ttl:number retention:number waba daily_limit quiet:json
 -- include: refuse_when_full clock lifetime wake thread events consent identity lane batch record tags enqueue quota item_record stop held_sends dead_letters wrong_types
@@ -124,6 +124,7 @@ end
 local due = redis.call('ZRANGEBYSCORE', active, '-inf', now, 'LIMIT', 0, 100)
 if room > 0 then
   local share = math.max(1, math.ceil(room / math.max(1, #due)))
+  local most_looks = math.max(1, math.ceil(count / math.max(1, #due))) -- includes items that wait on in the batch
   for _, batch in ipairs(due) do
     local quiet_until = quiet[batch]
     if redis.call('HGET', batch_key(batch), 'state') ~= 'running' then
@@ -132,7 +133,7 @@ if room > 0 then
       look_at(batch, number, quiet_until)
     elseif moved < room then
       local most, index = math.min(room, moved + share), nil
-      for _ = 1, count do -- bounds the items that wait on in the batch
+      for _ = 1, most_looks do
         index = moved < most and next_index(batch)
         if not index then break end
         if not pcall(move, batch, index, quiet_until) then undo_move(batch, index) end
