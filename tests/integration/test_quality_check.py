@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -71,12 +72,24 @@ def test_meta_is_asked_once_in_five_minutes_while_a_batch_runs(
 
 
 def test_a_batch_that_begins_tomorrow_is_not_asked_for(
+    checker: QualityChecker, batches: Batches, requests_mock: requests_mock.Mocker
+) -> None:
+    requests_mock.get(META, json={"quality_rating": "RED"})
+    load(batches, [item(0)], send_at=int(time.time() * 1000) + 86_400_000)
+    assert batches.feed(NUMBER, {}) == 0
+    checker.run_once()
+    assert (requests_mock.call_count, read(batches).state) == (0, "running")
+
+
+def test_a_server_clock_that_was_set_back_prevents_no_check(
     checker: QualityChecker, batches: Batches, redis_client: redis.Redis, requests_mock: requests_mock.Mocker
 ) -> None:
-    load(batches, [item(0)])
-    redis_client.zadd(NAMES.of("batches", NUMBER), {"b1": 4_000_000_000_000})
+    requests_mock.get(META, json={"quality_rating": "GREEN"})
+    redis_client.hset(NAMES.of("clock"), "wall", int(time.time() * 1000) + 3_600_000)
+    load(batches, [item(index) for index in range(200)])
+    batches.feed(NUMBER, {})
     checker.run_once()
-    assert requests_mock.call_count == 0
+    assert requests_mock.call_count == 1
 
 
 def test_who_resumes_has_seen_it_until_the_quality_was_better(

@@ -262,10 +262,11 @@ class Batches:
         )
 
     def begin_quality_check(self, number: str) -> bool:
-        """Whether to ask Meta for a number's quality: it has running batches, and the last check was long ago."""
+        """Whether to ask Meta for a number's quality: a batch of it has begun, and the last check was long ago."""
         keys = self._store.keys
         soon = int(time.time() * 1000) + _SOON_MS
-        if not self._store.do("ZCOUNT", keys.of("batches", number), "-inf", soon):
+        batches = self._store.run([("HMGET", keys.of("batch", id_), "state", "at") for id_ in self.active(number)])
+        if not any(state == b"running" and int(at or 0) <= soon for state, at in batches):
             return False
         claimed = self._store.do("SET", keys.of("quality_requested", number), "1", "NX", "EX", QUALITY_SECONDS)
         return text(claimed) == "OK"
