@@ -396,6 +396,8 @@ def test_labels_of_sends_to_others_that_name_the_person_go_and_other_labels_stay
         pricing = {"category": "utility", "type": "regular", "pricing_model": "PMP", "billable": True}
         status = meta_status(f"wamid.{name}", "delivered", timestamp="1795900000", pricing=pricing)
         lanes.store.run([lanes.outbox.apply_status(status, 1_795_900_000_000)])
+    batches.open(NewBatch("b2", "fingerprint", "crm", tag=f"lead {CUSTOMER}"))
+    batches.change("b2", "cancel")
     contacts.forget(CUSTOMER)
     assert list(traces(redis_client, CUSTOMER)) == []
     assert redis_client.hget(NAMES.record("other"), "tag") == b"spring"

@@ -84,10 +84,10 @@ local OPEN = { scheduled = true, queued = true, unknown = true }
 local function append_batch_event(batch, state, reason)
   local v = redis.call('HMGET', batch_key(batch), 'tag', 'total', 'retention')
   local facts = { id = batch, state = state, reason = reason, tag = v[1] or nil, total = tonumber(v[2] or 0) }
-  local event = cjson.encode(facts)
-  append_event('batch', '', event, tonumber(v[3] or 2592000))
+  append_event('batch', '', cjson.encode(facts), tonumber(v[3] or 2592000))
+  facts.tag = nil -- it may name a person
   local notices = prefix .. 'batch_notices'
-  if redis.call('RPUSH', notices, event) > 1000 then redis.call('LTRIM', notices, -1000, -1) end
+  if redis.call('RPUSH', notices, cjson.encode(facts)) > 1000 then redis.call('LTRIM', notices, -1000, -1) end
 end
 
 local function pause_batch(batch, reason)
