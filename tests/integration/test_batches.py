@@ -548,6 +548,26 @@ def test_a_batch_rests_as_a_whole_in_a_named_zone_and_until_its_time(batches: Ba
     assert lanes.grant(count=16) == []
 
 
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_batch_waits_for_its_time_however_often_it_is_looked_at(
+    batches: Batches, lanes: Lanes, redis_client: redis.Redis, *, resumed: bool
+) -> None:
+    """It is looked at once a minute: its time is the server's, that of a look the store's own."""
+    in_an_hour = int(time.time() * 1000) + 3_600_000
+    load(batches, [item(0)], send_at=in_an_hour)
+    if resumed:
+        batches.change("b1", "pause")
+        batches.change("b1", "resume")
+    for _ in range(2):
+        look_again(lanes)
+        assert batches.feed(NUMBER, {}) == 0
+    assert read(batches).counts == {"scheduled": 1}
+
+    redis_client.hset(f"{PREFIX}batch:b1", "at", 1)
+    look_again(lanes)
+    assert batches.feed(NUMBER, {}) == 1
+
+
 def test_a_cancel_leaves_nothing_that_was_not_claimed(batches: Batches, lanes: Lanes) -> None:
     load(batches, [item(index) for index in range(200)])
     batches.feed(NUMBER, {})

@@ -127,8 +127,12 @@ if room > 0 then
   local most_looks = math.max(1, math.ceil(count / math.max(1, #due))) -- includes items that wait on in the batch
   for _, batch in ipairs(due) do
     local quiet_until = quiet[batch]
-    if redis.call('HGET', batch_key(batch), 'state') ~= 'running' then
+    local v = redis.call('HMGET', batch_key(batch), 'state', 'at')
+    local begins_at = tonumber(v[2] or 0)
+    if v[1] ~= 'running' then
       redis.call('ZREM', active, batch)
+    elseif begins_at > wall then
+      look_at(batch, number, begins_at)
     elseif type(quiet_until) == 'number' then
       look_at(batch, number, quiet_until)
     elseif moved < room then
