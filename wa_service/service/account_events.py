@@ -106,7 +106,7 @@ class AccountEvents:
     def notice(self, piece: Piece) -> PendingWrite:
         """Return the write for an error without a message, or for a customer's action outside the chat."""
         about = {"contact": piece.contact} if piece.contact else {}
-        # Errors have no time of their own: two that are the same are two.
+        # Errors have no time, so two equal ones may be two events.
         known_by = b"" if piece.kind == "error" else _mark_of(piece, "event")
         keep = self._events.management(piece.kind, _origin_of(piece) | about, piece.raw, known_by=known_by)
         return PendingWrite(keep, piece, self._log_notice if piece.kind == "error" else check_kept)
@@ -227,8 +227,10 @@ def _origin_of(piece: Piece) -> dict[str, Any]:
 
 
 def _mark_of(piece: Piece, use: str) -> bytes:
-    """Return the mark by which an event of Meta's is known for a use when it comes again: Meta repeats a delivery also
-    because another application failed (5.3). Empty if it has no time, since a second one may be another event.
+    """Return the mark by which the store knows a repeated event, one for each `use`: "event" or "pause".
+
+    Meta repeats a delivery also because another application failed (5.3). Empty if the event has no time: a second one
+    may be another event.
     """
     try:
         whole = orjson.dumps([piece.field, piece.contact, piece.raw], option=orjson.OPT_SORT_KEYS)

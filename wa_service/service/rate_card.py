@@ -59,7 +59,7 @@ class RateCard:
 
 
 def _category(written: str) -> str:
-    """Return a category as the counts have it: Meta writes `authentication-international` and `…_…` (5.7)."""
+    """Return a category as the counts have it, with underscores: Meta also writes it with hyphens (5.7)."""
     return written.lower().replace("-", "_")
 
 

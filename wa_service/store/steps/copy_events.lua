@@ -1,5 +1,5 @@
--- Copy the next `count` entries of the events stream after `after` to the draft; "0-0" begins a new draft. lock: of the
--- caller.
+-- Copy the next `count` entries of the events stream after `after` to the draft; "0-0" begins a new draft. lock: the
+-- caller's value of the lock.
 -- Return the last copied entry's id, "" where there are no more, or 0 where the copy must begin again.
 -- args: lock after count:number
 -- include: allow_when_full events_draft

@@ -1,6 +1,6 @@
 -- Replace the events stream with the draft, after copying the entries that were appended since, the last id and the
--- ttl, so that readers' cursors stay valid. Entries that were trimmed meanwhile are removed from the draft. lock: of the
--- caller.
+-- ttl, so that readers' cursors stay valid. Entries that were trimmed meanwhile are removed from the draft. lock: the
+-- caller's value of the lock.
 -- Return 1, or 0 where the copy must begin again.
 -- args: lock after
 -- include: allow_when_full events_draft
