@@ -242,6 +242,31 @@ def test_a_refusal_for_another_reason_keeps_the_tools(serve: Serve, responder: R
 
 
 @pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (500, "tools param requires --jinja flag"),  # llama.cpp
+        (404, "No endpoints found that support tool use."),  # OpenRouter
+        (422, "Extra inputs are not permitted: tools"),
+    ],
+)
+def test_a_server_may_refuse_tools_with_another_status(
+    serve: Serve, responder: Responder, status: int, reason: str
+) -> None:
+    server = serve(lambda request: refused(status, reason) if "tools" in request else said("Hello!"))
+    asks = responder(server)
+    assert [body(asks.respond(utterance())) for _ in range(2)] == ["Hello!", "Hello!"]
+    assert ["tools" in request for request in server.requests] == [True, False, False]
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_tool_call_that_failed_costs_no_later_handover(serve: Serve, responder: Responder, status: int) -> None:
+    server = serve(refused(status, "Failed to call a function (tool_use_failed)"), said("Hello!"))
+    asks = responder(server)
+    assert [body(asks.respond(utterance())) for _ in range(2)] == ["Hello!", "Hello!"]
+    assert ["tools" in request for request in server.requests] == [True, False, True]
+
+
+@pytest.mark.parametrize(
     ("answer", "text", "note"),
     [
         (said("A colleague helps.", tools=(("handover", '{"reason": "angry"}'),)), "A colleague helps.", "angry"),

@@ -27,6 +27,8 @@ from wa_service.resilience.http import HttpAnswer, HttpCaller
 PACKAGED_PROMPT = Path(__file__).with_name("assistant_prompt.md")
 HANDOVER_SECONDS = 1_800.0
 _MAX_QUESTION = 8_000
+_REFUSALS = frozenset({400, 404, 422, 500, 501})
+"""Statuses with which servers refuse a feature: llama.cpp uses 500, OpenRouter 404."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +97,18 @@ class LlmResponder:
 
     def _ask(self, turns: list[Turn], seconds: float) -> HttpAnswer:
         until = time.monotonic() + seconds
-        features = self._features
+        features, is_lasting = self._features, True
         answer = self._post(turns, features, seconds)
         while (
-            answer.status in {400, 422}
+            answer.status in _REFUSALS
             and (fewer := features.without_refused(answer.body)) is not None
             and time.monotonic() < until
         ):
-            features = fewer
+            # Servers report a tool call that they could not read in the same way, as one that failed.
+            features, is_lasting = fewer, is_lasting and b"failed" not in answer.body.lower()
             answer = self._post(turns, features, until - time.monotonic())
         # A refusal may name a feature for another reason, such as a request that is too long.
-        if answer.status == 200 and features != self._features:
+        if answer.status == 200 and is_lasting and features != self._features:
             if self._features.tools and not features.tools:
                 self._log.warning("whatsapp.conversation.llm_takes_no_tools")
             self._features = features
