@@ -36,6 +36,7 @@ from wa_service.worker.turns import Turns
 
 FALLBACK = "Fallback."
 SCRIPT = 'fallback: {reply: [{text: "Fallback."}]}\n'
+BEGINNING = ("user", "[the conversation so far:]")
 SECRET_WORDS = "my card is 4111"
 Serve = Callable[..., ChatServer]
 
@@ -199,7 +200,18 @@ def test_the_question_joins_what_the_customer_wrote_just_before(serve: Serve, re
     server = serve(said())
     turns = (Turn("assistant", "Hello!"), Turn("user", "I need"))
     responder(server).respond(utterance("a room", turns=turns))
-    assert server.asked() == [("assistant", "Hello!"), ("user", "I need\na room")]
+    assert server.asked() == [BEGINNING, ("assistant", "Hello!"), ("user", "I need\na room")]
+
+
+@pytest.mark.parametrize("count", range(1, 5))
+def test_turns_alternate_and_begin_with_the_user_s(serve: Serve, responder: Responder, count: int) -> None:
+    def strict(request: dict[str, Any]) -> Reply:
+        roles = [one["role"] for one in request["messages"]]
+        alternate = roles == ["system", *["user", "assistant"] * 4][: len(roles)]
+        return said("Hello!") if alternate else refused(400, "Conversation roles must alternate user/assistant/…")
+
+    turns = (Turn("user", "Hi"), Turn("assistant", "Hello!"), Turn("user", "A room"), Turn("assistant", "When?"))
+    assert body(responder(serve(strict)).respond(utterance("Today", turns=turns[-count:]))) == "Hello!"
 
 
 @pytest.mark.parametrize(
@@ -438,6 +450,7 @@ def test_the_model_is_reminded_of_nothing_that_was_taken_back_changed_or_never_a
     rest(lanes)
     assert "4111" not in json.dumps(server.requests[1:])
     assert server.asked() == [
+        BEGINNING,
         ("assistant", "Answer 2."),
         ("user", "for two"),
         ("assistant", "Answer 3."),

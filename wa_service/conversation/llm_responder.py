@@ -27,6 +27,8 @@ from wa_service.resilience.http import HttpAnswer, HttpCaller
 PACKAGED_PROMPT = Path(__file__).with_name("assistant_prompt.md")
 HANDOVER_SECONDS = 1_800.0
 _MAX_QUESTION = 8_000
+_BEGINNING = Turn("user", "[the conversation so far:]")
+"""Comes before a first turn of the business, such as a template, or an answer to a message that is no longer sent."""
 _REFUSALS = frozenset({400, 404, 422, 500, 501})
 """Statuses with which servers refuse a feature: llama.cpp uses 500, OpenRouter 404."""
 
@@ -145,7 +147,12 @@ def read_prompt(path: Path | None) -> str:
 
 
 def _with_question(turns: Sequence[Turn], question: str) -> list[Turn]:
-    """Return the turns with the question; some models accept no two turns in a row of one side."""
+    """Return the turns with the question.
+
+    Some models accept only turns that alternate, beginning with the user's.
+    """
+    if turns and turns[0].role == "assistant":
+        turns = [_BEGINNING, *turns]
     if turns and turns[-1].role == "user":
         return [*turns[:-1], Turn("user", f"{turns[-1].text}\n{question}")]
     return [*turns, Turn("user", question)]
