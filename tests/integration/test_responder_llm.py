@@ -96,6 +96,13 @@ CALLED = (
     {"index": 0, "function": {"name": "handover", "arguments": '{"rea'}},
     {"index": 0, "function": {"arguments": 'son": "angry"}'}},
 )
+
+
+def whole_call(call_id: str, reason: str) -> dict[str, Any]:
+    """A call in one piece and without an index, as some servers stream it."""
+    return {"id": call_id, "function": {"name": "handover", "arguments": json.dumps({"reason": reason})}}
+
+
 HANDED_OVER = "I am handing over to a colleague, who will write to you here."
 GOOD = {
     "whole": (said("Hello!"), "Hello!"),
@@ -138,6 +145,14 @@ BAD = {
     "a wrong key": refused(401, "Incorrect API key"),
     "an unknown model": refused(404, "no such model"),
     "a stream that broke off": streamed({"content": "Hel"}, done=False),
+    "a stream that was filtered": Reply(
+        b'data: {"choices":[{"delta":{"content":"Hel"}}]}\n\n'
+        b'data: {"choices":[{"delta":{},"finish_reason":"content_filter"}]}\n\ndata: [DONE]\n\n'
+    ),
+    "a stream that ended with an error": Reply(
+        b'data: {"choices":[{"delta":{"content":"Hel"}}]}\n\n'
+        b'data: {"error":{"message":"no memory"}}\n\ndata: [DONE]\n\n'
+    ),
     "a stream of nonsense": Reply(b"data: {oh\n\n"),
     "a tool nobody has": said("", tools=(("weather", "{}"),)),
     "a redirect": Reply(b"", 302),
@@ -292,6 +307,12 @@ def test_a_tool_call_that_failed_costs_no_later_handover(serve: Serve, responder
             HANDED_OVER,
             "angry",
         ),
+        (
+            streamed({"tool_calls": [whole_call("a", "angry")]}, {"tool_calls": [whole_call("b", "x")]}),
+            HANDED_OVER,
+            "angry",
+        ),
+        (streamed({"tool_calls": [whole_call("a", "angry"), whole_call("b", "x")]}), HANDED_OVER, "angry"),
         (said("Moment.", tools=(("handover", "{oh"),)), "Moment.", "The model gave no reason."),
     ],
 )

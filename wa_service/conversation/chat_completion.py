@@ -114,27 +114,52 @@ def _whole(content: Any) -> tuple[str, list[tuple[str, str]]]:
 def _joined(pieces: Iterable[Any]) -> tuple[str, list[tuple[str, str]]]:
     """Return the whole of a streamed answer; raise UnusableReplyError if the stream ended early."""
     text, ended = "", False
-    names: dict[int, str] = {}
-    arguments: dict[int, list[str]] = {}
+    calls: list[_Call] = []
+    latest: dict[int, _Call] = {}
     for piece in pieces:
         if piece is None:
             ended = True
             continue
+        if _object(piece).get("error"):
+            raise UnusableReplyError("the stream ended with an error")
         choices = _list(_object(piece).get("choices"))
         if not choices:
             continue  # usage, or a keep-alive
-        choice = choices[0]
+        choice = _unfiltered(choices[0])
         delta = _object(choice.get("delta"))
         text += _text(delta.get("content"))
-        for call in _list(delta.get("tool_calls")):
-            index, function = call.get("index"), _object(call.get("function"))
-            index = index if isinstance(index, int) else 0
-            names[index] = names.get(index) or _name(function)
-            arguments.setdefault(index, []).append(_argument(function.get("arguments")))
+        for part in _list(delta.get("tool_calls")):
+            function = _object(part.get("function"))
+            call = _call_of(part, calls, latest)
+            call.name = call.name or _name(function)
+            call.arguments += _argument(function.get("arguments"))
         ended = ended or choice.get("finish_reason") is not None
     if not ended:
         raise UnusableReplyError("the stream broke off")
-    return text, [(names[index], "".join(parts)) for index, parts in arguments.items()]
+    return text, [(call.name, call.arguments) for call in calls]
+
+
+@dataclass(slots=True)
+class _Call:
+    """A tool call of which parts have arrived."""
+
+    id: Any
+    name: str = ""
+    arguments: str = ""
+
+
+def _call_of(part: Mapping[str, Any], calls: list[_Call], latest: dict[int, _Call]) -> _Call:
+    """Return the call of a streamed part; `latest`: the last call of each index.
+
+    Some servers send each call whole, all with one index or without: another id is another call.
+    """
+    index, id_ = part.get("index"), part.get("id")
+    index = index if isinstance(index, int) else 0
+    call = latest.get(index)
+    if call is None or (id_ and call.id and call.id != id_):
+        call = latest[index] = _Call(id_)
+        calls.append(call)
+    return call
 
 
 def _streamed(body: bytes) -> Iterator[Any]:
@@ -157,7 +182,10 @@ def _choice(content: Any) -> Mapping[str, Any]:
     choices = _list(_object(content).get("choices"))
     if not choices:
         raise UnusableReplyError("the answer has no choices")
-    choice: Mapping[str, Any] = choices[0]
+    return _unfiltered(choices[0])
+
+
+def _unfiltered(choice: Mapping[str, Any]) -> Mapping[str, Any]:
     if choice.get("finish_reason") == "content_filter":
         raise UnusableReplyError("the answer was filtered")
     return choice
