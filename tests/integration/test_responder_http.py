@@ -220,6 +220,21 @@ def test_a_tool_may_pause_and_leave_unread(serve: Serve, responder: Responder) -
     assert answer == ResponderAnswer(pause_seconds=600.0, mark_read=False)
 
 
+@pytest.mark.parametrize("said", [{"mark_read": True}, {"mark_read": False}, {"pause": None}, {"messages": []}])
+def test_any_one_of_the_fields_is_an_answer(serve: Serve, responder: Responder, said: dict[str, Any]) -> None:
+    answer = responder(serve(Tool((200, said)))).respond(utterance())
+
+    assert answer == ResponderAnswer(mark_read=said.get("mark_read", True))
+
+
+def test_half_an_emoji_costs_no_answer(serve: Serve, responder: Responder) -> None:
+    said = b'{"messages": [{"text": "See you \\ud83d"}]}'  # as JavaScript writes a text that was cut
+
+    (reply,) = responder(serve(Tool((200, said)))).respond(utterance()).replies
+
+    assert reply["text"]["body"] == "See you \ufffd"
+
+
 OUTCOMES = {
     "answered": (200, {"messages": [HELLO]}),
     "silent": (204, b""),

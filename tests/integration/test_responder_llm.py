@@ -111,6 +111,7 @@ GOOD = {
         Reply(b'data: {"choices":[{"delta":{"content":"Hello!"},"finish_reason":"stop"}]}\n\n'),
         "Hello!",
     ),
+    "with half an emoji": (said("Hello \ud83d"), "Hello \ufffd"),
     "in parts": (said([{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo!"}]), "Hello!"),
     "after reasoning": (said("<think>They greet.\nSo do I.</think>\n\nHello!"), "Hello!"),
     "after reasoning without its first tag": (said("They greet.\nSo do I.\n</think>\n\nHello!"), "Hello!"),

@@ -16,6 +16,7 @@ import orjson
 from wa_service.conversation.reply_check import UnusableReplyError
 from wa_service.conversation.utterance import Turn
 from wa_service.resilience.http import HttpAnswer
+from wa_service.whatsapp.webhooks import tolerant_json
 
 HANDOVER = "handover"
 MAX_TOKENS = 1_024
@@ -173,8 +174,8 @@ def _streamed(body: bytes) -> Iterator[Any]:
 
 def _parsed(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
+        return tolerant_json.loads(body)
+    except ValueError:
         raise UnusableReplyError("not JSON") from None
 
 
@@ -216,8 +217,8 @@ def _argument(arguments: Any) -> str:
 
 def _reason(arguments: str) -> str:
     try:
-        reason = _object(orjson.loads(arguments)).get("reason")
-    except orjson.JSONDecodeError:
+        reason = _object(tolerant_json.loads(arguments.encode())).get("reason")
+    except ValueError:
         reason = None
     return reason.strip()[:_MAX_REASON] if isinstance(reason, str) else ""
 

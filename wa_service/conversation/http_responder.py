@@ -25,6 +25,7 @@ from wa_service.conversation.script import MAX_REPLIES
 from wa_service.conversation.utterance import Utterance
 from wa_service.resilience.breaker import CircuitBreaker
 from wa_service.resilience.http import HttpAnswer, HttpCaller
+from wa_service.whatsapp.webhooks import tolerant_json
 
 MAX_PAUSE = 30 * 86_400.0
 """The longest pause in seconds."""
@@ -116,8 +117,8 @@ def _read_answer(answer: HttpAnswer) -> ResponderAnswer:
     if answer.status != 200:
         raise UnusableReplyError(f"HTTP {answer.status}")
     try:
-        content = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
+        content = tolerant_json.loads(answer.body)
+    except ValueError:
         raise UnusableReplyError("not JSON") from None
     if not isinstance(content, Mapping):
         raise UnusableReplyError("not a JSON object")
@@ -127,7 +128,7 @@ def _read_answer(answer: HttpAnswer) -> ResponderAnswer:
     if not isinstance(mark_read, bool):
         raise UnusableReplyError("'mark_read' must be true or false")
     # JSON with none of the three fields is not an answer of a responder.
-    messages = content.get("messages", None if pause is None and mark_read else [])
+    messages = content.get("messages", None if content.keys().isdisjoint({"pause", "mark_read"}) else [])
     if not isinstance(messages, list) or len(messages) > MAX_REPLIES:
         raise UnusableReplyError(f"'messages' must be a list of at most {MAX_REPLIES}")
     if not all(isinstance(message, dict) for message in messages):

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from threading import BoundedSemaphore
 from typing import Any
 
-import orjson
-
 from wa_service.observability import log
 from wa_service.resilience.breaker import CircuitBreaker, Unavailable
 from wa_service.resilience.http import HttpAnswer, HttpCaller, HttpCallError, HttpConnectionError
 from wa_service.speech.audio import AudioContainer, RecordingTooLongError, RecordingUnreadableError
 from wa_service.speech.local_server import LocalSpeechServer
+from wa_service.whatsapp.webhooks import tolerant_json
 
 _FILES = {
     AudioContainer.OGG: ("voice.ogg", "audio/ogg"),
@@ -114,8 +113,8 @@ class SpeechClient:
         if answer.status in {400, 415, 422}:
             raise RecordingUnreadableError(f"HTTP {answer.status}")
         try:
-            found = orjson.loads(answer.body)
-        except orjson.JSONDecodeError:
+            found = tolerant_json.loads(answer.body)
+        except ValueError:
             found = None
         if answer.status != 200 or not isinstance(found, Mapping) or not isinstance(found.get("text"), str):
             raise self._failed(f"HTTP {answer.status} without a text")
