@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
+from types import MappingProxyType
 from typing import Any, Self
 
 from tests.tool_server import ToolServer
@@ -26,12 +27,14 @@ class Reply:
         status: int = 200,
         *,
         form: str = "application/json",
+        headers: Mapping[str, str] = MappingProxyType({}),
         before: Callable[[int], object] = lambda _: None,
         after: Callable[[int], object] = lambda _: None,
     ) -> None:
         self.body = body
         self.status = status
         self.form = form
+        self.headers = headers
         self.before = before
         self.after = after
 
@@ -104,6 +107,8 @@ def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.form)
             self.send_header("Transfer-Encoding", "chunked")
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             for line in reply.body.splitlines(keepends=True):
                 self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,22 @@ def test_what_is_no_answer_becomes_the_fallback_and_no_log_line_tells_a_word(
 def test_an_overloaded_server_is_asked_again(serve: Serve, responder: Responder) -> None:
     server = serve(refused(503, "loading"), refused(429, "slow down"), said("Hello!"))
     assert body(responder(server).respond(utterance())) == "Hello!"
+
+
+def busy(seconds: str) -> Reply:
+    return Reply(b'{"error": {"message": "slow down"}}', 429, headers={"Retry-After": seconds})
+
+
+def test_an_overloaded_server_is_asked_again_when_it_says(serve: Serve, responder: Responder) -> None:
+    began = time.monotonic()
+    assert body(responder(serve(busy("0.3"), said("Hello!"))).respond(utterance())) == "Hello!"
+    assert time.monotonic() - began >= 0.3
+
+
+def test_a_server_that_says_a_time_beyond_ours_is_not_asked_again(serve: Serve, responder: Responder) -> None:
+    server = serve(busy("60"), said("Hello!"))
+    assert body(responder(server).respond(utterance())) == FALLBACK
+    assert len(server.requests) == 1
 
 
 def test_a_server_that_is_too_slow_is_left_in_its_time(serve: Serve, responder: Responder) -> None:

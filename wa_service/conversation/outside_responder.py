@@ -11,6 +11,7 @@ from wa_service.conversation.utterance import Utterance
 from wa_service.observability import log, metrics
 from wa_service.resilience.breaker import CircuitBreaker
 from wa_service.resilience.http import HttpAnswer, HttpCallError
+from wa_service.whatsapp.errors import retry_after_seconds
 
 LARGEST_ANSWER = 512 * 1024
 """Most bytes read of an answer: ten of the largest messages, or a text with a model's reasoning."""
@@ -61,20 +62,33 @@ class OutsideResponder:
         return ("answered" if found.replies else "silent"), found
 
     def _ask_with_retries(self, ask: Ask) -> HttpAnswer:
-        """Ask, and retry while there is time, because the service may be overloaded or restarting."""
+        """Ask, and retry while there is time, because the service may be overloaded or restarting.
+
+        It may name the time of the next try (`Retry-After`).
+        """
         until = time.monotonic() + self._seconds
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return _served(ask(until - time.monotonic()))
-            except HttpCallError:
-                if attempt == _ATTEMPTS or until - time.monotonic() < 2 * self._pause_seconds:
+            except HttpCallError as error:
+                requested = error.retry_after if isinstance(error, _BusyError) else 0.0
+                pause = max(self._pause_seconds, requested)
+                if attempt == _ATTEMPTS or until - time.monotonic() < pause + self._pause_seconds:
                     raise
-                time.sleep(self._pause_seconds)
+                time.sleep(pause)
         raise AssertionError("unreachable")
 
 
+class _BusyError(HttpCallError):
+    """A status that is worth a retry, after `retry_after` seconds."""
+
+    def __init__(self, answer: HttpAnswer) -> None:
+        super().__init__(f"HTTP {answer.status}")
+        self.retry_after = retry_after_seconds(answer.headers) or 0.0
+
+
 def _served(answer: HttpAnswer) -> HttpAnswer:
-    """Return a final answer; raise HttpCallError for a status that is worth a retry."""
+    """Return a final answer; raise _BusyError for a status that is worth a retry."""
     if answer.status >= 500 or answer.status in _BUSY:
-        raise HttpCallError(f"HTTP {answer.status}")
+        raise _BusyError(answer)
     return answer
