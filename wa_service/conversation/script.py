@@ -133,10 +133,14 @@ def _title(value: Any) -> str:
     return value
 
 
-def _template(value: Any) -> TextTemplate:
+def _question(value: Any) -> TextTemplate:
+    """Compile the text that goes above the buttons."""
     if not isinstance(value, str) or not value.strip():
         raise _wrong("the text is empty")
     template: TextTemplate = _compiled(value, ())
+    button = {"type": "reply", "reply": {"id": "intent", "title": "Title"}}
+    content = {"type": "button", "body": {"text": value}, "action": {"buttons": [button]}}
+    _reply({"type": "interactive", "interactive": content}, 0)
     return template
 
 
@@ -237,7 +241,7 @@ class Clarify(_Part):
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
-    text: Annotated[InstanceOf[TextTemplate], BeforeValidator(_template)]
+    text: Annotated[InstanceOf[TextTemplate], BeforeValidator(_question)]
 
 
 class Intent(_Part):

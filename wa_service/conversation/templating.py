@@ -110,6 +110,11 @@ def _check(tree: nodes.Template) -> None:
             if not method or node.dyn_args or node.dyn_kwargs:
                 name = getattr(node.node, "name", None) or getattr(node.node, "attr", "this")
                 raise TemplateSyntaxError(f"{name}() may not be called", node.lineno)
+        # In a condition, Jinja2 itself reports an unknown filter or test only when that branch is rendered.
+        if isinstance(node, nodes.Filter) and node.name not in _ENVIRONMENT.filters:
+            raise TemplateSyntaxError(f"No filter named '{node.name}'.", node.lineno)
+        if isinstance(node, nodes.Test) and node.name not in _ENVIRONMENT.tests:
+            raise TemplateSyntaxError(f"No test named '{node.name}'.", node.lineno)
         if isinstance(node, nodes.Name) and node.name not in VARIABLES:
             known = ", ".join(sorted(VARIABLES))
             raise TemplateSyntaxError(f"unknown variable '{node.name}' (known: {known})", node.lineno)

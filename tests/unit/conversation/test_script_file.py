@@ -164,6 +164,21 @@ MISTAKES = {
         2,
         "'title' must be a text of 1 to 20 characters",
     ),
+    "a question too long for buttons": (
+        FALLBACK + f'clarify:\n  text: "{"x" * 1_025}"\n',
+        3,
+        "Meta would refuse this message: interactive.body.text: At most 1024 characters are allowed.",
+    ),
+    "a filter that does not exist, in a condition": (
+        'fallback:\n  reply:\n    - text: "{% if name %}{{ name|uper }}{% endif %}"\n',
+        3,
+        "template: No filter named 'uper'.",
+    ),
+    "a test that does not exist": (
+        "fallback:\n  reply:\n    - text: \"{{ 'a' if text is foo else 'b' }}\"\n",
+        3,
+        "template: No test named 'foo'.",
+    ),
     "a mistake in what is asked": (FALLBACK + 'clarify:\n  text: "{{ nmae }}"\n', 3, "unknown variable 'nmae'"),
     "a threshold out of range": (FALLBACK + "threshold: 60\n", 2, "'threshold' must be a number from 0 to 1"),
     "a date for a name": (
