@@ -299,6 +299,16 @@ def test_who_talks_with_a_person_sees_no_typing_of_ours(patient: Lanes, store: S
     assert begun(patient) == []
 
 
+def test_a_late_message_to_another_application_s_thread_is_not_marked_as_read(patient: Lanes, store: Store) -> None:
+    patient.admit(text("w1", "hello"))
+    finish(patient, take(patient))
+    now = int(time.time())
+    ownership = {"other_until": (now + 60) * 1000, "owner_since": now + 1}
+    store.do("HSET", f"{PREFIX}contact:{CONVERSATION}", *(part for fact in ownership.items() for part in fact))
+    patient.admit(text("w2", "are you there?"))
+    assert begun(patient) == []
+
+
 def test_where_it_is_off_no_burst_begins(lanes: Lanes) -> None:
     lanes.admit(text("w1", "one"))
     assert begun(lanes) == []

@@ -7,7 +7,7 @@
 -- debounce_most_ms: in total.
 -- Return "new", "duplicate" or "flood".
 -- args: number event mark who:json timestamp:number name is_written:flag handling ceiling:number retention:number mark_seconds original original_mark edited debounce_ms:number debounce_most_ms:number
--- include: refuse_when_full clock lifetime wake thread events large_events consent identity dead_letters wrong_types rate mailbox burst
+-- include: refuse_when_full clock lifetime wake thread events large_events consent identity dead_letters wrong_types rate mailbox burst paused_answers
 local function seen_key(of) return prefix .. 'seen:' .. of end
 -- Excess events of one customer become dead letters up to this many a day. The others are only counted in the last one,
 -- so that they do not displace other dead letters.
@@ -34,8 +34,8 @@ local BURST_GRID_MS = 50
 -- Typing indicators to show while bursts wait for more.
 local MOST_BEGUN = 256
 local function note_new_burst(conversation)
-  local begun, paused_until = prefix .. 'begun', redis.call('HGET', prefix .. 'contact:' .. conversation, 'paused_until')
-  if tonumber(paused_until or 0) > wall or redis.call('HLEN', begun) >= MOST_BEGUN then return end
+  local begun = prefix .. 'begun'
+  if answers_are_paused(conversation) or redis.call('HLEN', begun) >= MOST_BEGUN then return end
   redis.call('HSET', begun, conversation, number .. ' ' .. string.match(event, '"i":"([^"]*)"'))
   redis.call('EXPIRE', begun, 20)
 end
