@@ -48,7 +48,8 @@ def run_command(*arguments: str, environment: Mapping[str, str], typed: str = ""
 def _streams(typed: str) -> Iterator[tuple[io.StringIO, io.StringIO]]:
     before = sys.stdin, sys.stdout, sys.stderr
     out, err = io.StringIO(), io.StringIO()
-    sys.stdin, sys.stdout, sys.stderr = io.StringIO(typed), out, err
+    typed_bytes = io.BytesIO(typed.encode(errors="surrogateescape"))
+    sys.stdin, sys.stdout, sys.stderr = io.TextIOWrapper(typed_bytes, "utf-8"), out, err
     try:
         yield out, err
     finally:

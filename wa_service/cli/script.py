@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -37,6 +38,8 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, including the answers to lines.")
 def check(file: Path, intents: Intents | None, lines: bool, as_json: bool) -> None:
     """Report errors with their lines and intents that are easily confused, and answer typed lines."""
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # a line in another encoding
     try:
         with ScriptCheck(file, intents or cast("Intents", load_intents())) as script:
             if as_json:

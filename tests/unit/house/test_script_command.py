@@ -30,6 +30,14 @@ def test_typed_lines_are_answered() -> None:
     assert "7 to 10:30" in done.stdout
 
 
+def test_a_line_in_another_encoding_is_answered_too() -> None:
+    typed = b"caf\xe9\nwhat time is breakfast\n".decode(errors="surrogateescape")
+    for form in ((), ("--json",)):
+        done = script("check", DESK, "--intents", "fuzzy", *form, "--lines", typed=typed)
+        assert done.returncode == 0
+        assert "7 to 10:30" in done.stdout
+
+
 def test_the_report_is_whole_and_can_be_read_by_programs() -> None:
     done = script("check", DESK, "--intents", "fuzzy", "--json", "--lines", typed="what time is breakfast\n")
     report = json.loads(done.stdout)
