@@ -58,6 +58,17 @@ def test_one_answer_too_many_is_not_given_and_begins_half_an_hour_of_silence(lim
     assert answer(limited, "15557770001") == Finished.DONE
 
 
+def test_a_handover_beyond_the_limit_is_told_and_pauses_too(limited: Lanes, store: Store) -> None:
+    for _ in range(3):
+        answer(limited)
+    assert answer(limited, pause=Pause(7_200, "handover", "wants a refund")) == Finished.OVER_REPLY_LIMIT
+    assert [(told["reason"], told.get("note")) for told in pauses(limited)] == [
+        ("reply-limit", None),
+        ("handover", "wants a refund"),
+    ]
+    assert float(store.do("HGET", CONTACT, "paused_until")) > (int(store.do("TIME")[0]) + 7_190) * 1000
+
+
 def test_what_is_not_answered_does_not_count(limited: Lanes) -> None:
     assert [answer(limited, replies=0) for _ in range(5)] == [Finished.DONE] * 5
     assert answer(limited) == Finished.DONE

@@ -19,11 +19,8 @@ push_note(conversation, note, retention)
 local is_silent = answers_are_paused(conversation)
 stamp_contact(conversation, stamps)
 local is_over = #replies > 0 and not is_silent and over_reply_limit(conversation, reply_limit, reply_window_ms)
-if is_over then
-  begin_pause(conversation, 'reply-limit', '', REPLY_LIMIT_PAUSE_MS, retention)
-elseif pause_ms > 0 then
-  begin_pause(conversation, pause_reason, pause_note, pause_ms, retention)
-end
+if is_over then begin_pause(conversation, 'reply-limit', '', REPLY_LIMIT_PAUSE_MS, retention) end
+if pause_ms > 0 then begin_pause(conversation, pause_reason, pause_note, pause_ms, retention) end
 for _, reply in ipairs((is_silent or is_over) and {} or replies) do enqueue(reply, conversation, retention) end
 release_conversation(conversation, consumer)
 return is_over and 2 or is_silent and 3 or 1
