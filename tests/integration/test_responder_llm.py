@@ -144,6 +144,7 @@ BAD = {
     "a number": said(7),
     "reasoning alone": said("<think>I never come to an end"),
     "filtered": said("Hello!", end="content_filter"),
+    "an error on the way": said("Hel", end="error"),
     "a wrong key": refused(401, "Incorrect API key"),
     "an unknown model": refused(404, "no such model"),
     "a stream that broke off": streamed({"content": "Hel"}, done=False),

@@ -126,7 +126,7 @@ def _joined(pieces: Iterable[Any]) -> tuple[str, list[tuple[str, str]]]:
         choices = _list(_object(piece).get("choices"))
         if not choices:
             continue  # usage, or a keep-alive
-        choice = _unfiltered(choices[0])
+        choice = _usable(choices[0])
         delta = _object(choice.get("delta"))
         text += _text(delta.get("content"))
         for part in _list(delta.get("tool_calls")):
@@ -183,12 +183,15 @@ def _choice(content: Any) -> Mapping[str, Any]:
     choices = _list(_object(content).get("choices"))
     if not choices:
         raise UnusableReplyError("the answer has no choices")
-    return _unfiltered(choices[0])
+    return _usable(choices[0])
 
 
-def _unfiltered(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+def _usable(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a choice; raise UnusableReplyError if it is cut by a filter, or by an error (as OpenRouter says it)."""
     if choice.get("finish_reason") == "content_filter":
         raise UnusableReplyError("the answer was filtered")
+    if choice.get("finish_reason") == "error":
+        raise UnusableReplyError("the answer ended with an error")
     return choice
 
 
