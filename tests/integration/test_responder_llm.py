@@ -353,6 +353,10 @@ QUESTIONS = {
         utterance("", kind="location", message={"location": {"latitude": 1.5}}),
         '[a location: {"latitude":1.5}]',
     ),
+    "a reaction": (
+        utterance("", kind="reaction", message={"reaction": {"message_id": "wamid.B1", "emoji": "👎"}}),
+        '[a reaction: "👎"]',
+    ),
     "a form": (
         utterance("", kind="flow", message={"interactive": {"nfm_reply": {"response": {"size": "M"}}}}),
         '[flow: {"size":"M"}]',

@@ -171,6 +171,9 @@ def question_of(utterance: Utterance) -> str:
             parts = parts or ["[a voice note]"]
         case "edit":
             parts = [f"[corrects an earlier message:] {' '.join(parts)}"]
+        case "reaction":
+            reaction = utterance.message.get("reaction")
+            parts.append(f"[a reaction: {_facts(reaction.get('emoji') if isinstance(reaction, dict) else None)}]")
         case "location":
             place = utterance.message.get("location")
             parts.append(f"[a location: {_facts(place)}]")
