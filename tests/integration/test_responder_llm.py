@@ -118,6 +118,7 @@ GOOD = {
     "after reasoning without its first tag": (said("They greet.\nSo do I.\n</think>\n\nHello!"), "Hello!"),
     "after two pieces of reasoning": (said("<think>a</think><think>b</think>Hello!"), "Hello!"),
     "with reasoning in the middle": (said("Hel<think>a</think>lo!"), "Hello!"),
+    "with reasoning about a call": (said("<think>No <tool_call>!</think>Hello!"), "Hello!"),
     "in Markdown": (
         said("# Rooms\n**Double**: __nice__, [see](https://a.example/b)"),
         "*Rooms*\n*Double*: *nice*, see: https://a.example/b",
@@ -144,6 +145,7 @@ BAD = {
     "a number": said(7),
     "reasoning alone": said("<think>I never come to an end"),
     "filtered": said("Hello!", end="content_filter"),
+    "a call in the text that cannot be read": said("<tool_call>{oh</tool_call>"),
     "an error on the way": said("Hel", end="error"),
     "a wrong key": refused(401, "Incorrect API key"),
     "an unknown model": refused(404, "no such model"),
@@ -333,6 +335,12 @@ def test_a_tool_call_that_failed_costs_no_later_handover(serve: Serve, responder
         ),
         (streamed({"tool_calls": [whole_call("a", "angry"), whole_call("b", "x")]}), HANDED_OVER, "angry"),
         (said("Moment.", tools=(("handover", "{oh"),)), "Moment.", "The model gave no reason."),
+        (
+            said('Moment.\n<tool_call>\n{"name": "handover", "arguments": {"reason": "angry"}}\n</tool_call>'),
+            "Moment.",
+            "angry",
+        ),
+        (said('<tool_call>{"name": "handover"}'), HANDED_OVER, "The model gave no reason."),
     ],
 )
 def test_a_handover_is_said_and_pauses_the_bot(

@@ -1,6 +1,7 @@
 """Requests and answers of OpenAI-compatible `/v1/chat/completions`, streamed or not.
 
-Answers are cleaned: reasoning between `<think>` tags is removed, Markdown becomes WhatsApp's formatting.
+Answers are cleaned: reasoning between `<think>` tags and tool calls are taken out of the text, Markdown becomes
+WhatsApp's formatting.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ MAX_TOKENS = 1_024
 _MAX_REASON = 500
 _PATH = "/chat/completions"
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_WRITTEN_CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
+"""A tool call as Qwen and Hermes write it, which some servers leave in the text."""
 _MOST_READ = 16_384
 """Most characters of a text that are formatted, four times the limit of a message."""
 # A match ends at the next opening mark, so that a text with only opening marks is not searched in quadratic time.
@@ -96,6 +99,9 @@ def read_completion(answer: HttpAnswer) -> Completion:
     body = answer.body.lstrip()
     streamed = body.startswith((b"data:", b"event:", b":"))
     text, calls = _joined(_streamed(body)) if streamed else _whole(_parsed(body))
+    text = _without_reasoning(text)
+    calls += [_written_call(found[1]) for found in _WRITTEN_CALL.finditer(text)]
+    text = _WRITTEN_CALL.sub("", text)
     handover = next((_reason(arguments) for name, arguments in calls if name == HANDOVER), None)
     formatted = _for_whatsapp(text)
     if not formatted and handover is None:
@@ -218,6 +224,15 @@ def _argument(arguments: Any) -> str:
         return ""
 
 
+def _written_call(call: str) -> tuple[str, str]:
+    """Return name and arguments of a call in the text; no name for one that cannot be read."""
+    try:
+        function = _object(tolerant_json.loads(call.encode()))
+    except ValueError:
+        return "", ""
+    return _name(function), _argument(function.get("arguments"))
+
+
 def _reason(arguments: str) -> str:
     try:
         reason = _object(tolerant_json.loads(arguments.encode())).get("reason")
@@ -226,12 +241,16 @@ def _reason(arguments: str) -> str:
     return reason.strip()[:_MAX_REASON] if isinstance(reason, str) else ""
 
 
-def _for_whatsapp(text: str) -> str:
-    """Return a text without reasoning, in WhatsApp's formatting: *bold*, and plain URLs."""
+def _without_reasoning(text: str) -> str:
     thought, ended, rest = text.partition("</think>")
     if ended and "<think>" not in thought:  # some servers leave out the first tag
         text = rest
-    text = _THOUGHT.sub("", text)[:_MOST_READ]
+    return _THOUGHT.sub("", text)
+
+
+def _for_whatsapp(text: str) -> str:
+    """Return a text in WhatsApp's formatting: *bold*, and plain URLs."""
+    text = text[:_MOST_READ]
     text = _LINK.sub(lambda link: link[2] if link[1] == link[2] else f"{link[1]}: {link[2]}", text)
     text = _HEADING.sub(_bold_heading, text)
     return _BOLD_OR_URL.sub(_bold, text).strip()
