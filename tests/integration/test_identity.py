@@ -15,6 +15,7 @@ from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.outbox import Limits, SendOutcome
 from wa_service.whatsapp.webhooks.events import Piece
+from wa_service.whatsapp.webhooks.identity import Identity
 
 OLD, NEW = "16505551234", "12195555358"
 USER_ID = "US.13491208655302741918"
@@ -338,3 +339,103 @@ def test_a_record_tells_where_the_message_went(lanes: Lanes) -> None:
     record = lanes.records.get("a")
     assert record is not None
     assert record.to == "GB.1"
+
+
+def only_number(sender: str = OLD, new: str = NEW, *, at: int, id: str = "wamid.MOVED") -> Piece:  # noqa: A002 - the field's name
+    """Meta's notice of a new number, without the user id that comes with it."""
+    return system(id, sender=sender, timestamp=at, type="user_changed_number", wa_id=new)
+
+
+class TestANoticeThatNamesOnlyTheNumber:
+    """The customer's user id changes with the number, but Meta does not say to what."""
+
+    NOW = int(time.time())
+
+    def people(self, contacts: Contacts, *addresses: str) -> set[str]:
+        return {contact.conversation for address in addresses for contact in contacts.find(address)}
+
+    @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1)], ids=["in order", "the notice comes late"])
+    def test_the_id_first_seen_with_it_is_theirs(
+        self, lanes: Lanes, contacts: Contacts, order: tuple[int, int, int]
+    ) -> None:
+        told = [
+            message(OLD, user_id="GB.1", timestamp=self.NOW - 20),
+            only_number(at=self.NOW - 10),
+            message(NEW, user_id="GB.2", timestamp=self.NOW),
+        ]
+        for one in order:
+            handled(lanes, told[one])
+        (contact,) = contacts.find(NEW)
+        assert set(contact.addresses) == {NEW, "GB.1", "GB.2"}
+        assert contact.addresses[0] == "GB.2"  # replies go to the first
+
+    def test_a_notice_that_names_the_old_id_is_no_other(self, lanes: Lanes, contacts: Contacts) -> None:
+        handled(lanes, message(OLD, user_id="GB.1", timestamp=self.NOW - 20))
+        value = {"type": "user_changed_number", "wa_id": NEW, "previous_user_id": "GB.1"}
+        handled(lanes, system("wamid.MOVED", sender=OLD, timestamp=self.NOW - 10, **value))
+        handled(lanes, message(NEW, user_id="GB.2"))
+        assert len(self.people(contacts, NEW, "GB.1", "GB.2")) == 1
+
+    def test_a_message_without_an_id_in_between_changes_nothing(self, lanes: Lanes, contacts: Contacts) -> None:
+        handled(lanes, message(OLD, user_id="GB.1", timestamp=self.NOW - 20))
+        handled(lanes, message(NEW, timestamp=self.NOW - 5), only_number(at=self.NOW - 10))
+        handled(lanes, message(NEW, user_id="GB.2"))
+        assert len(self.people(contacts, NEW, "GB.1", "GB.2")) == 1
+
+    def test_the_id_without_the_number_waits_for_both(self, lanes: Lanes, contacts: Contacts) -> None:
+        handled(lanes, message(OLD, user_id="GB.1", timestamp=self.NOW - 20), only_number(at=self.NOW - 10))
+        handled(lanes, message("", user_id="GB.2", timestamp=self.NOW - 5), message(NEW, user_id="GB.2"))
+        assert len(self.people(contacts, NEW, "GB.1", "GB.2")) == 1
+
+    def test_the_next_change_names_an_id_that_nobody_has_seen(self, lanes: Lanes, contacts: Contacts) -> None:
+        handled(lanes, message(OLD, user_id="GB.1", timestamp=self.NOW - 20), only_number(at=self.NOW - 10))
+        changed = {"type": "user_changed_user_id", "previous_user_id": "GB.2", "user_id": "GB.3"}
+        handled(lanes, system("wamid.ID", sender=NEW, timestamp=self.NOW - 5, **changed))
+        assert len(self.people(contacts, NEW, "GB.1", "GB.2", "GB.3")) == 1
+
+    @pytest.mark.parametrize("first", ["GB.1", "GB.2"], ids=["the old id", "the new id"])
+    def test_a_second_id_is_the_next_holder_s(self, lanes: Lanes, contacts: Contacts, first: str) -> None:
+        handled(lanes, message(OLD, user_id="GB.1", timestamp=self.NOW - 20), only_number(at=self.NOW - 10))
+        handled(lanes, message(NEW, user_id=first, timestamp=self.NOW - 5))
+        handled(lanes, message(NEW, user_id="GB.9"))
+        assert self.people(contacts, "GB.1").isdisjoint(self.people(contacts, NEW))
+        assert self.people(contacts, NEW) == self.people(contacts, "GB.9")
+
+    @pytest.mark.parametrize("number", ["", "15550001111"], ids=["by the id", "with another number"])
+    def test_an_id_that_was_known_before_is_somebody_else_s(
+        self, lanes: Lanes, contacts: Contacts, number: str
+    ) -> None:
+        handled(lanes, message(number, user_id="GB.9", timestamp=self.NOW - 20))
+        handled(lanes, message(OLD, user_id="GB.1", timestamp=self.NOW - 20), only_number(at=self.NOW + 3_600))
+        handled(lanes, message(NEW, user_id="GB.9", timestamp=self.NOW + 3_601))
+        assert self.people(contacts, "GB.1").isdisjoint(self.people(contacts, NEW, "GB.9"))
+
+    def test_an_id_that_comes_after_a_month_is_the_next_holder_s(self, lanes: Lanes, contacts: Contacts) -> None:
+        then = self.NOW - 40 * 86_400
+        handled(lanes, message(OLD, user_id="GB.1", timestamp=then), only_number(at=then + 5))
+        handled(lanes, message(NEW, user_id="GB.9"))
+        assert self.people(contacts, "GB.1").isdisjoint(self.people(contacts, NEW))
+
+    @pytest.mark.parametrize("known", ["GB.1", ""], ids=["known", "known by the number alone"])
+    def test_a_late_message_of_the_number_s_former_holder_is_not_theirs(
+        self, lanes: Lanes, contacts: Contacts, known: str
+    ) -> None:
+        handled(lanes, message(OLD, user_id=known, timestamp=self.NOW - 20), only_number(at=self.NOW - 10))
+        handled(lanes, message(NEW, user_id="GB.9", timestamp=self.NOW - 30))
+        assert self.people(contacts, NEW).isdisjoint(self.people(contacts, "GB.9"))
+
+    def test_a_second_notice_after_the_number_has_another_holder_joins_nobody(
+        self, lanes: Lanes, contacts: Contacts
+    ) -> None:
+        handled(lanes, message(OLD, user_id="GB.1", timestamp=self.NOW - 20), only_number(at=self.NOW - 10))
+        handled(lanes, message(NEW, user_id="GB.2", timestamp=self.NOW - 8))
+        handled(lanes, message(NEW, user_id="GB.9", timestamp=self.NOW - 5))
+        handled(lanes, only_number(at=self.NOW - 10, id="wamid.AGAIN"))
+        assert self.people(contacts, "GB.1", "GB.2").isdisjoint(self.people(contacts, NEW, "GB.9"))
+
+    def test_a_sent_status_names_the_id(self, lanes: Lanes, contacts: Contacts) -> None:
+        handled(lanes, message(OLD, user_id="GB.1", timestamp=self.NOW - 20), only_number(at=self.NOW - 10))
+        who = Identity(numbers=(NEW,), user_ids=("GB.2",))
+        lanes.store.run([lanes.inbox.link(NUMBER, who, self.NOW, moves=False)])
+        (contact,) = contacts.find("GB.2")
+        assert set(contact.addresses) == {NEW, "GB.1", "GB.2"}

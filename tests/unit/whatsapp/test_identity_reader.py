@@ -62,7 +62,12 @@ def test_who_changed_the_number_leaves_the_old_one(
 ) -> None:
     message = {"type": "system", "system": {"type": "user_changed_number", **system}, **sender}
     found = identity_of_message(message, None)
-    assert found == Identity(numbers=(NEW,), known_by=known_by, leaves=True, is_change=True)
+    assert found == Identity(numbers=(NEW,), known_by=known_by, leaves=True, is_change=True, id_follows=True)
+
+
+def test_a_notice_that_names_the_new_user_id_leaves_nothing_to_follow() -> None:
+    system = {"type": "user_changed_number", "wa_id": NEW, "user_id": "GB.2"}
+    assert not identity_of_message({"type": "system", "from": OLD, "system": system}, None).id_follows
 
 
 def test_another_spelling_of_the_same_number_is_no_number_that_was_left() -> None:

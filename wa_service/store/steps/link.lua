@@ -5,16 +5,19 @@
 -- event is known.
 -- args: number who:json moves:flag mark retention:number mark_seconds
 -- include: allow_when_full clock lifetime wake consent identity
-local function is_of_other_ids(holder)
+local function is_of_other_ids(spellings)
+  local holder = owner(number, spellings)
   if not holder or not has_user_id(holder) then return false end
+  local known
   for _, id in ipairs(who.ids) do
-    if redis.call('GET', alias_key(number, id)) == holder then return false end
+    known = redis.call('GET', alias_key(number, id)) or known
+    if known == holder then return false end
   end
-  return true
+  local moved = moved_at(holder, spellings)
+  return not (moved and came_with(spellings, known, moved, who.at))
 end
 for _, spellings in ipairs(who.numbers) do
-  local holder = owner(number, spellings)
-  if not moves and is_of_other_ids(holder) then return 0 end
+  if not moves and is_of_other_ids(spellings) then return 0 end
 end
 local seen = prefix .. 'seen:' .. mark
 if mark ~= '' and redis.call('EXISTS', seen) == 1 then return 0 end

@@ -33,7 +33,8 @@ class Identity:
 
     `numbers`: the current ones. `user_ids`: business-scoped ids and parents', including old ones. `previous_ids`: those
     that were replaced. `known_by`: a number that only identifies whom a change is about; `leaves`: the person no longer
-    has it. `is_change`: Meta says that addresses belong together. `group_id`: that of a group's message.
+    has it. `is_change`: Meta says that addresses belong together. `id_follows`: it names a new number, but not the user
+    id that comes with it. `group_id`: that of a group's message.
     """
 
     numbers: tuple[str, ...] = ()
@@ -42,6 +43,7 @@ class Identity:
     known_by: str = ""
     leaves: bool = False
     is_change: bool = False
+    id_follows: bool = False
     group_id: str = ""
 
     def as_argument(self, at: int) -> dict[str, Any]:
@@ -54,6 +56,7 @@ class Identity:
             "known_by": spellings(self.known_by) if self.known_by else [],
             "leaves": self.leaves,
             "change": self.is_change,
+            "id_follows": self.id_follows,
             "at": at,
         }
 
@@ -154,6 +157,7 @@ def _identity_of_system_message(
         known_by=known_by,
         leaves=bool(numbers),
         is_change=True,
+        id_follows=bool(numbers) and not _addresses(_values(system, _USER_IDS)),
     )
 
 

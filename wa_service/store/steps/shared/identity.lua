@@ -1,11 +1,13 @@
 -- resolve(number, who, retention) -> conversation: whom an event is from, or a send is to. The table in
 -- docs/identity.md says what joins and what separates contacts. who, as whatsapp/webhooks/identity.py writes it: group
 -- · numbers, known_by: a number and its other spellings each · ids (of which `previous` were replaced) · leaves ·
--- change · at (s, 0 unknown) · only_known: create no contact.
+-- change · id_follows: the change names no user id for the new number · at (s, 0 unknown) · only_known: create no
+-- contact.
 --
 -- A conversation's id is made from its customer's first address and never changes. alias:<number>:<address> maps an
 -- address to its conversation. Of the contact, `addresses` are its addresses, `at:<number>` is since when (s) it has a
--- number, `former` are numbers that it left, `joined` are conversations that were merged into this one.
+-- number, `moved:<number>` is when (s) it came by a change that named no user id, until one is seen with it, `former`
+-- are numbers that it left, `joined` are conversations that were merged into this one.
 
 local function contact_key(conversation) return prefix .. 'contact:' .. conversation end
 local function alias_key(number, address) return prefix .. 'alias:' .. number .. ':' .. address end
@@ -61,6 +63,20 @@ local function has_user_id(conversation)
   return string.find(redis.call('HGET', contact_key(conversation), 'addresses') or '', '.', 1, true) ~= nil
 end
 
+local function is_parent(id) return string.find(id, '.ENT.', 1, true) ~= nil end
+
+local function addresses_of(conversation)
+  local addresses = {}
+  for address in words(conversation, 'addresses') do addresses[#addresses + 1] = address end
+  return addresses
+end
+
+local function first_user_id(ids)
+  for _, id in ipairs(ids) do
+    if string.find(id, '.', 1, true) and not is_parent(id) then return id end
+  end
+end
+
 -- owner(number, spellings) -> the conversation that has one of them, and that spelling.
 local function owner(number, spellings)
   for _, address in ipairs(spellings) do
@@ -79,6 +95,36 @@ end
 
 local function had_since(conversation, address)
   return tonumber(redis.call('HGET', contact_key(conversation), 'at:' .. address) or 0)
+end
+
+-- came_with(spellings, conversation, moved, at) -> whether a user id that is seen with this number at `at` is
+-- the new one of the person who changed to the number at `moved`: a user id is made for a number (reference 2.9).
+-- conversation: who has the id, nil if nobody; somebody else if heard of before the change or with another number.
+-- Carriers leave a number unused for longer than these 30 days.
+local ID_FOLLOWS_SECONDS = 2592000
+local function came_with(spellings, conversation, moved, at)
+  if at < moved or at - moved > ID_FOLLOWS_SECONDS then return false end
+  if not conversation then return true end
+  local same = ' ' .. table.concat(spellings, ' ') .. ' '
+  for _, field in ipairs({ 'addresses', 'former' }) do
+    for address in words(conversation, field) do
+      local is_id = string.find(address, '.', 1, true)
+      if not is_id and not string.find(same, ' ' .. address .. ' ', 1, true) then return false end
+    end
+  end
+  return tonumber(redis.call('HGET', contact_key(conversation), 'since') or wall) >= moved * 1000
+end
+
+-- moved_at(conversation, spellings) -> when (s) it changed to a number whose user id is not known yet, else nil.
+local function moved_at(conversation, spellings)
+  for _, address in ipairs(spellings) do
+    local moved = redis.call('HGET', contact_key(conversation), 'moved:' .. address)
+    if moved then return tonumber(moved) end
+  end
+end
+
+local function id_is_known(conversation, spellings)
+  for _, address in ipairs(spellings) do redis.call('HDEL', contact_key(conversation), 'moved:' .. address) end
 end
 
 -- number_since(number, conversation, spellings) -> since when (s) a conversation has a number, in the latest of its
@@ -113,7 +159,7 @@ end
 
 local function leave_number(number, address, conversation, at, retention)
   redis.call('DEL', alias_key(number, address))
-  redis.call('HDEL', contact_key(conversation), 'at:' .. address)
+  redis.call('HDEL', contact_key(conversation), 'at:' .. address, 'moved:' .. address)
   remove_word(conversation, 'addresses', address)
   redis.call('SET', former_key(number, address), at .. ' ' .. conversation, 'EX', retention)
   add_word(conversation, 'former', address)
@@ -144,6 +190,8 @@ local function merge_contact(number, older, newer, retention)
       set_alias(number, address, older, retention)
     else
       assign_number(number, address, older, had_since(newer, address), retention)
+      local moved = redis.call('HGET', more, 'moved:' .. address)
+      if moved then redis.call('HSET', before, 'moved:' .. address, moved) end
     end
   end
   for address in words(newer, 'former') do
@@ -303,9 +351,10 @@ local function new_conversation(number, address)
   return id
 end
 
--- by_numbers(...) -> the conversation that a message's numbers belong to, and the numbers to assign to it.
+-- by_numbers(...) -> the conversation that a message's numbers belong to, the numbers to assign to it, and the user id
+-- that replaces its others (nil: none).
 local function by_numbers(number, who, conversation, at, retention)
-  local theirs = {}
+  local theirs, replaces = {}, nil
   for _, spellings in ipairs(who.numbers) do
     local other, held = owner(number, spellings)
     local late = other and at < number_since(number, other, spellings)
@@ -318,9 +367,12 @@ local function by_numbers(number, who, conversation, at, retention)
         conversation = conversation or other
       end
     elseif other ~= conversation then
+      local moved = moved_at(other, spellings)
       if #who.ids == 0 and not conversation then
         conversation = other
-      elseif not has_user_id(other) then
+      elseif moved and came_with(spellings, conversation, moved, at) then
+        conversation, replaces = join(number, conversation, other, retention), first_user_id(who.ids)
+      elseif not has_user_id(other) and at >= (moved or 0) then
         conversation = join(number, conversation, other, retention)
       elseif conversation and not has_user_id(conversation) and #who.ids == 0 then
         conversation = join(number, conversation, other, retention)
@@ -331,9 +383,10 @@ local function by_numbers(number, who, conversation, at, retention)
         is_theirs = false
       end
     end
+    if is_theirs and held and #who.ids > 0 and not late then id_is_known(conversation, spellings) end
     if is_theirs and spellings[1] ~= held then theirs[#theirs + 1] = spellings[1] end
   end
-  return conversation, theirs
+  return conversation, theirs, replaces
 end
 
 -- by_change(...): as by_numbers, for a change of number or user id. The person was known by ids, or by the number that
@@ -341,26 +394,37 @@ end
 local function by_change(number, who, conversation, at, retention)
   local function may_be(other) return not has_user_id(other) or (not conversation and #who.previous == 0) end
   local holder = owner(number, who.known_by)
+  local moved = holder and moved_at(holder, who.known_by)
   local left = not holder and former_owner(number, who.known_by, at)
-  if holder and holder ~= conversation and at >= number_since(number, holder, who.known_by) and may_be(holder) then
+  if moved and holder ~= conversation and came_with(who.known_by, conversation, moved, at) then
+    conversation = join(number, conversation, holder, retention)
+  elseif holder and holder ~= conversation and at >= number_since(number, holder, who.known_by) and may_be(holder) then
     conversation = join(number, conversation, holder, retention)
   elseif left and may_be(left) then
     conversation = join(number, conversation, left, retention)
   end
   if who.only_known and not conversation then return nil, {} end
-  local theirs = {}
+  local theirs, replaces = {}, nil
   if not who.leaves and not holder and not left then theirs[1] = who.known_by[1] end
   for _, spellings in ipairs(who.numbers) do
-    local other = owner(number, spellings)
-    local former = not other and former_owner(number, spellings, at)
+    local other, other_held = owner(number, spellings)
+    local former = former_owner(number, spellings, at)
     local found = other or former
-    if not found then
+    local since = other and number_since(number, other, spellings)
+    local is_known = conversation and (found == conversation or former == conversation) -- reported again
+    if not found or (other and other == conversation and who.id_follows and since < at) then
       theirs[#theirs + 1] = spellings[1]
-    elseif other and other ~= conversation and number_since(number, other, spellings) < at then
+    elseif other and not is_known and since < at then
       give_number_up(number, spellings, other, at, retention) -- two numbers at the same time: two people
       theirs[#theirs + 1] = spellings[1]
-    elseif found ~= conversation and (not has_user_id(found) or #who.ids == 0) then
+    elseif not is_known and not has_user_id(found) then
       conversation = join(number, conversation, found, retention)
+      if other and who.id_follows then redis.call('HSET', contact_key(conversation), 'moved:' .. other_held, at) end
+    elseif not is_known and #who.ids == 0 and not (conversation and other) then
+      conversation = join(number, conversation, found, retention)
+    elseif not is_known and other and who.id_follows and came_with(spellings, other, at, since) then
+      replaces = first_user_id(addresses_of(other))
+      conversation = join(number, conversation, other, retention)
     end
   end
   if who.leaves and conversation then
@@ -370,7 +434,7 @@ local function by_change(number, who, conversation, at, retention)
       end
     end
   end
-  return conversation, theirs
+  return conversation, theirs, replaces
 end
 
 -- conversation_of(number, who) -> the conversation that `resolve` would return for a caller's recipient; changes
@@ -415,8 +479,7 @@ local function resolve(number, who, retention)
     conversation = redis.call('GET', alias_key(number, who.group)) or new_conversation(number, who.group)
   else
     local current = who.change and who.ids[1]
-    local is_parent = current and string.find(current, '.ENT.', 1, true)
-    if current and not is_parent and current ~= who.previous[1] then
+    if current and not is_parent(current) and current ~= who.previous[1] then
       replaces, had_it = current, redis.call('GET', alias_key(number, current))
     end
     for _, id in ipairs(who.ids) do
@@ -424,14 +487,19 @@ local function resolve(number, who, retention)
       if other then conversation = join(number, conversation, other, retention) end
     end
     local find = who.change and by_change or by_numbers
-    conversation, theirs = find(number, who, conversation, at, retention)
+    local first_seen
+    conversation, theirs, first_seen = find(number, who, conversation, at, retention)
+    if first_seen then replaces, had_it = first_seen, nil end
     if not conversation and who.only_known then return nil end
     conversation = conversation or new_conversation(number, theirs[1] or who.ids[1] or who.known_by[1])
   end
   local contact = contact_key(conversation)
   -- A contact may expire a little before its aliases (`refresh_ttl`); then it is created anew.
   local new = redis.call('HSETNX', contact, 'since', wall) == 1
-  for _, address in ipairs(theirs) do assign_number(number, address, conversation, at, retention) end
+  for _, address in ipairs(theirs) do
+    assign_number(number, address, conversation, at, retention)
+    if who.id_follows then redis.call('HSET', contact, 'moved:' .. address, at) end
+  end
   local function refresh(address)
     local alias = alias_key(number, address)
     local known = redis.call('GET', alias)
