@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import orjson
 import pytest
 import redis
 
@@ -16,6 +17,7 @@ from wa_service.store.contacts import Contacts
 from wa_service.store.outbox import Limits, SendOutcome
 from wa_service.whatsapp.webhooks.events import Piece
 from wa_service.whatsapp.webhooks.identity import Identity
+from wa_service.worker.reply_sends import ReplySends
 
 OLD, NEW = "16505551234", "12195555358"
 USER_ID = "US.13491208655302741918"
@@ -439,3 +441,64 @@ class TestANoticeThatNamesOnlyTheNumber:
         lanes.store.run([lanes.inbox.link(NUMBER, who, self.NOW, moves=False)])
         (contact,) = contacts.find("GB.2")
         assert set(contact.addresses) == {NEW, "GB.1", "GB.2"}
+
+
+class TestRepliesThatWait:
+    """A customer's number changes while replies to it wait."""
+
+    NOW = int(time.time())
+
+    def wait(self, lanes: Lanes, piece: Piece, *replies: str) -> None:
+        """Handle a message with these replies, which do not leave yet."""
+        lanes.admit(piece)
+        _, (work,) = lanes.inbox.take("p", time.monotonic_ns(), 1)
+        texts = [{"type": "text", "text": {"body": reply}} for reply in replies]
+        sends = ReplySends(DAY_MS).make(work.stored, texts, address=piece.addresses[0])
+        assert lanes.inbox.finish(work, "p", sends)
+
+    def leave(self, lanes: Lanes) -> list[tuple[str, str]]:
+        """Where what waits goes, and what it says, in order."""
+        sent: list[tuple[str, str]] = []
+        while grants := lanes.grant():
+            body = orjson.loads(grants[0].body)
+            sent.append((body.get("to") or body["recipient"], body["text"]["body"]))
+            lanes.outbox.done(NUMBER, grants[0], SendOutcome("accepted", wamid=f"wamid.{len(sent)}"))
+            record = lanes.records.get(grants[0].id)
+            assert record is not None
+            assert record.to == sent[-1][0]
+        return sent
+
+    def test_they_go_to_the_new_number(self, lanes: Lanes) -> None:
+        quoting = 'Say {"to":"' + OLD + '"}'
+        self.wait(lanes, message(OLD, timestamp=self.NOW - 9), "one", quoting)
+        handled(lanes, only_number(at=self.NOW - 5))
+        assert self.leave(lanes) == [(NEW, "one"), (NEW, quoting)]
+
+    def test_they_do_not_go_to_the_number_s_next_holder(self, lanes: Lanes) -> None:
+        self.wait(lanes, message(OLD, user_id="GB.1", timestamp=self.NOW - 9), "one")
+        handled(lanes, message(OLD, user_id="GB.2"))
+        assert self.leave(lanes) == [("GB.1", "one")]
+
+    def test_another_spelling_of_the_number_is_the_number(self, lanes: Lanes) -> None:
+        self.wait(lanes, message("5491122223333", timestamp=self.NOW - 9), "one")
+        handled(lanes, only_number("541122223333", at=self.NOW - 5))
+        assert self.leave(lanes) == [(NEW, "one")]
+
+    def test_they_go_to_the_user_id_that_replaced_the_other(self, lanes: Lanes) -> None:
+        self.wait(lanes, message("", user_id="GB.1", timestamp=self.NOW - 9), "one")
+        handled(lanes, rotation("GB.1", "GB.2"))
+        assert self.leave(lanes) == [("GB.2", "one")]
+
+    def test_what_is_being_sent_stays_as_it_left(self, lanes: Lanes) -> None:
+        self.wait(lanes, message(OLD, timestamp=self.NOW - 9), "one", "two")
+        (leaving,) = lanes.grant()
+        handled(lanes, only_number(at=self.NOW - 5))
+        assert lanes.records.get(leaving.id).to == OLD
+        lanes.outbox.done(NUMBER, leaving, SendOutcome("accepted", wamid="wamid.LEFT"))
+        assert self.leave(lanes) == [(NEW, "two")]
+
+    def test_the_send_of_a_caller_goes_where_the_caller_wrote(self, lanes: Lanes) -> None:
+        handled(lanes, message(OLD, timestamp=self.NOW - 9))
+        lanes.outbox.put(send(OLD, id="caller"))
+        handled(lanes, only_number(at=self.NOW - 5))
+        assert self.leave(lanes) == [(OLD, "hi")]

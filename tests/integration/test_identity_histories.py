@@ -12,14 +12,17 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 import pytest
 import redis
 
 from tests.integration.lanes import NUMBER, Lanes
 from tests.keys import NAMES, PREFIX
+from wa_service.store.stored_event import StoredEvent
 from wa_service.whatsapp.addresses import spellings
 from wa_service.whatsapp.webhooks.events import Piece, walk
 from wa_service.whatsapp.webhooks.identity import Identity, identities_of_update
+from wa_service.worker.reply_sends import ReplySends, reply_address
 
 SUITE, CHAOS = 150, 10_000
 UNUSED_SECONDS = 31 * 86_400  # carriers leave a number unused for longer
@@ -269,6 +272,32 @@ def test_one_person_stays_one_and_two_people_never_become_one(
         redis_client.flushdb()
         tell(lanes, told)
         check(redis_client, world, everybody, in_order=in_order, seed=seed)
+
+
+def test_what_waits_for_a_person_goes_to_an_address_of_theirs(lanes: Lanes, redis_client: redis.Redis) -> None:
+    """Each message is answered where it came from, and no answer leaves before everything has happened."""
+    replies = ReplySends(86_400_000)
+    for seed in range(SUITE // 5):
+        dice = random.Random(seed)
+        world = World(dice)
+        world.live(dice.randrange(4, 20))
+        redis_client.flushdb()
+        for one in world.told:
+            tell(lanes, [one])
+            if isinstance(one, Piece) and one.raw["type"] == "text":
+                conversation = (redis_client.get(NAMES.alias(NUMBER, one.addresses[0])) or b"").decode()
+                known = " ".join(contacts(redis_client)[conversation])
+                address = reply_address(one.addresses, conversation, {"addresses": known})
+                stored = StoredEvent(one, 1)
+                (send,) = replies.make(stored, [{"type": "text", "text": {"body": "hi"}}], address=address)
+                lanes.outbox.put(send)
+        for conversation, addresses in contacts(redis_client).items():
+            for id_ in redis_client.lrange(NAMES.lane(conversation), 0, -1):
+                body = orjson.loads(redis_client.hget(f"{PREFIX}record:{id_.decode()}", "body") or b"")
+                to = body.get("to") or body["recipient"]
+                current = [address for address in addresses if "." not in address]
+                current += next([address] for address in addresses if "." in address)
+                assert set(spellings(to)) & set(current), f"{seed}: {to} is not one of {current}"
 
 
 def test_numbers_alone_follow_their_people(lanes: Lanes, redis_client: redis.Redis) -> None:

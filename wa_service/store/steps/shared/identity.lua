@@ -157,6 +157,9 @@ local function assign_number(number, address, conversation, at, retention)
   redis.call('HSET', contact_key(conversation), 'at:' .. address, at)
 end
 
+-- Of this step: who has given up which address. `readdress` reads it.
+local given_up = {}
+
 local function leave_number(number, address, conversation, at, retention)
   redis.call('DEL', alias_key(number, address))
   redis.call('HDEL', contact_key(conversation), 'at:' .. address, 'moved:' .. address)
@@ -167,6 +170,7 @@ end
 
 -- A number is given up in all its spellings, or two people would have it.
 local function give_number_up(number, spellings, conversation, at, retention)
+  given_up[#given_up + 1] = { conversation, spellings }
   for _, address in ipairs(spellings) do
     if redis.call('GET', alias_key(number, address)) == conversation then
       leave_number(number, address, conversation, at, retention)
@@ -433,6 +437,7 @@ local function by_change(number, who, conversation, at, retention)
         leave_number(number, address, conversation, at, retention)
       end
     end
+    given_up[#given_up + 1] = { conversation, who.known_by }
   end
   return conversation, theirs, replaces
 end
@@ -469,6 +474,37 @@ local function put_first(conversation, id)
   remove_word(conversation, 'addresses', id)
   local others = redis.call('HGET', contact_key(conversation), 'addresses') or ''
   redis.call('HSET', contact_key(conversation), 'addresses', others == '' and id or id .. ' ' .. others)
+end
+
+-- readdress(conversation, former): the replies that wait in its lane go from an address that the customer no longer has
+-- to one that they have: from a number to a number, else to the current user id. A caller's send goes where the caller
+-- wrote. A reply's body begins as ReplySends writes it.
+local BODY = '{"messaging_product":"whatsapp","recipient_type":"individual","%s":%s'
+local function body_to(address)
+  return string.format(BODY, string.find(address, '.', 1, true) and 'recipient' or 'to', cjson.encode(address))
+end
+
+local function readdress(conversation, former)
+  if not former[1] then return end
+  local addresses = addresses_of(conversation)
+  local to = first_user_id(addresses)
+  for _, address in ipairs(string.find(former[1], '.', 1, true) and {} or addresses) do
+    if not string.find(address, '.', 1, true) then to = address break end
+  end
+  if not to then return end
+  local starts = {}
+  for i, address in ipairs(former) do starts[i] = body_to(address) end
+  for _, id in ipairs(redis.call('LRANGE', prefix .. 'lane:' .. conversation, 0, -1)) do
+    local record = prefix .. 'record:' .. id
+    local v = redis.call('HMGET', record, 'origin', 'body')
+    local body = v[1] and v[1] ~= '' and v[2] or ''
+    for _, start in ipairs(starts) do
+      if string.sub(body, 1, #start) == start and not redis.call('ZSCORE', prefix .. 'busy', id) then
+        redis.call('HSET', record, 'body', body_to(to) .. string.sub(body, #start + 1), 'to', to)
+        break
+      end
+    end
+  end
 end
 
 local function resolve(number, who, retention)
@@ -509,7 +545,18 @@ local function resolve(number, who, retention)
   end
   for _, id in ipairs(who.ids) do refresh(id) end
   -- A change that comes late or again names an id that the contact had before.
-  if replaces and had_it ~= conversation then put_first(conversation, replaces) end
+  if replaces and had_it ~= conversation then
+    put_first(conversation, replaces)
+    local others = {}
+    for address in words(conversation, 'addresses') do
+      if string.find(address, '.', 1, true) and address ~= replaces then others[#others + 1] = address end
+    end
+    given_up[#given_up + 1] = { conversation, others }
+  end
+  if given_up[1] then
+    for _, left in ipairs(given_up) do readdress(left[1], left[2]) end
+    given_up = {}
+  end
   if who.group ~= '' then refresh(who.group) end
   for _, spellings in ipairs(who.numbers) do
     local alias = alias_key(number, spellings[1])
