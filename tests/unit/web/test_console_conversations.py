@@ -122,6 +122,23 @@ def test_numbers_are_masked_unless_the_role_may_see_them(start_web: Start, key: 
     assert (MASKED in pages) is not seen
 
 
+def test_names_and_tags_with_a_number_are_masked_on_every_page(start_web: Start) -> None:
+    with requests_mock.Mocker() as meta:
+        meta.get(requests_mock.ANY, json={"data": []})
+        web = start_web({"WA_CONSOLE_NUMBERS": "none"})
+        spaced = "+1 555 123 4567"
+        contact = {"wa_id": CUSTOMER, "profile": {"name": spaced}}
+        web.webhook(delivery(value_of(messages=[text_message("wamid.IN", "hello")]) | {"contacts": [contact]}))
+        items = {"message": {"text": "hi"}, "items": [{"to": CUSTOMER}], "tag": f"lead {CUSTOMER}"}
+        batch = web.post("/v1/batches", json=items).json["id"]
+        user = ConsoleUser(web)
+        place = user.find(CUSTOMER)
+        for path in (f"{place}/template", f"{place}/forget", "/batches", f"/batches/{batch}"):
+            page = user.page(path)
+            assert spaced not in page, path
+            assert CUSTOMER not in page, path
+
+
 class TestReasons:
     """The conversation shows the reason why a customer got no reply."""
 
