@@ -20,7 +20,8 @@ _PAGE: Final = 50
 _FAILURES: Final = 25
 _LOOKED_AT: Final = 1_000
 """Items that one page searches for failed ones."""
-_CURSOR: Final = re.compile(r"[0-9]{1,9}(-[0-9a-f]{1,64})?")
+_BATCH_CURSOR: Final = re.compile(r"[0-9]{1,9}")
+_ITEM_CURSOR: Final = re.compile(r"[0-9]{1,9}-[0-9a-f]{1,64}")
 
 
 class BatchPages:
@@ -39,7 +40,7 @@ class BatchPages:
     @allow("session: read")
     def batches_page(self) -> Response:
         """List batches with their progress, newest first."""
-        batches, following = self._services.batches.page(_cursor(), _PAGE)
+        batches, following = self._services.batches.page(_cursor(_BATCH_CURSOR), _PAGE)
         page = render_template("console/batches.html", batches=batches, following=following, is_ours=_is_ours)
         return make_response(page)
 
@@ -53,7 +54,7 @@ class BatchPages:
         following = None
         if batch.counts.get("failed"):
             wanted = RecordFilter(batch=batch.id, status="failed")
-            failed, following = self._services.records.page(wanted, _cursor(), _FAILURES, most=_LOOKED_AT)
+            failed, following = self._services.records.page(wanted, _cursor(_ITEM_CURSOR), _FAILURES, most=_LOOKED_AT)
         page = render_template(
             "console/batch.html",
             batch=batch,
@@ -85,6 +86,6 @@ def _is_ours(batch: Batch) -> bool:
     return may_change(batch, current_session().key)
 
 
-def _cursor() -> str:
+def _cursor(form: re.Pattern[str]) -> str:
     after = request.args.get("after", "")
-    return after if _CURSOR.fullmatch(after) else ""
+    return after if form.fullmatch(after) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,7 @@ from wa_service.web.console.guard import Guard, current_session, see
 from wa_service.web.problems import FORBIDDEN, INVALID, ProblemError
 
 _PAGE: Final = 50
+_CURSOR: Final = re.compile(r"[0-9]{1,15}-[0-9a-f]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,7 @@ class DeadLetterPages:
             found, following = ([one] if one else []), None
         else:
             after = request.args.get("after", "")
-            time, _, last = after.partition("-")
-            found, following = letters.page(after if time.isdigit() and last.isalnum() else "", _PAGE)
+            found, following = letters.page(after if _CURSOR.fullmatch(after) else "", _PAGE)
         conversations = [letter.conversation for letter in found if letter.conversation]
         places = self._services.search.places(conversations)
         rows = [LetterRow(letter, _content(letter), places.get(letter.conversation)) for letter in found]
