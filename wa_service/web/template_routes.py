@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from wa_service.service.template_cache import TemplateCache
+from wa_service.service.template_cache import Definitions, TemplateCache
 from wa_service.web.auth import allow
 from wa_service.web.models import ResponseBody
 from wa_service.web.openapi import operation
@@ -27,6 +27,16 @@ def add_template_routes(api: APIBlueprint, templates: TemplateCache) -> None:
     @allow("read")
     def list_templates() -> Response:
         """List the business account's templates, at most a minute old."""
-        if not templates.is_configured:
-            raise ProblemError(NOT_CONFIGURED, "Templates need WHATSAPP_BUSINESS_ACCOUNT_ID.")
-        return TemplateList(items=[dict(item) for item in templates.all()]).respond()
+        return TemplateList(items=[dict(item) for item in definitions(templates)]).respond()
+
+
+def definitions(templates: TemplateCache) -> Definitions:
+    """Return the business account's templates.
+
+    Raises:
+        ProblemError: no business account is configured.
+        WhatsAppError: the call to Meta failed.
+    """
+    if not templates.is_configured:
+        raise ProblemError(NOT_CONFIGURED, "Templates need WHATSAPP_BUSINESS_ACCOUNT_ID.")
+    return templates.all()

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 import redis
+import requests
 import requests_mock
 
 from tests.eventually import eventually
 from tests.keys import NAMES
 from tests.unit.web.conftest import KEYS, Start, Web
 from tests.unit.web.console import SAME_ORIGIN, ConsoleUser, text_of
-from tests.unit.web.deliveries import CUSTOMER, NUMBER, delivery, text_message, value_of
+from tests.unit.web.deliveries import CUSTOMER, NUMBER, WABA, delivery, text_message, value_of
 from tests.unit.web.test_console_conversations import TEMPLATE, written
 from wa_service.service import live_feed
 from wa_service.service.live_feed import LiveFeed
@@ -208,6 +209,24 @@ class TestTemplates:
         shown = text_of(ConsoleUser(web).page("/templates"))
         assert "order_update (en_US) approved" in shown
         assert "Hello {{1}}, it comes {{2}}." in shown
+
+    @pytest.mark.parametrize(
+        ("account", "status", "sentence"),
+        [("", 409, "Templates need WHATSAPP_BUSINESS_ACCOUNT_ID."), (str(WABA), 503, "Meta cannot be reached.")],
+    )
+    def test_without_templates_each_page_says_why(
+        self, start_web: Start, account: str, status: int, sentence: str
+    ) -> None:
+        web = start_web({"WHATSAPP_BUSINESS_ACCOUNT_ID": account})
+        written(web)
+        user = ConsoleUser(web)
+        place = user.find(CUSTOMER)
+        named = f"{place}/template?name=order_update&language=en_US"
+        with requests_mock.Mocker() as meta:
+            meta.get(requests_mock.ANY, exc=requests.ConnectTimeout)
+            for path in (f"{place}/template", named, "/templates", "/templates/order_update/en_US"):
+                answer = user.get(path)
+                assert (answer.status_code, sentence in text_of(answer.text)) == (status, True), path
 
     def test_a_test_is_sent_to_the_number_that_was_typed(self, web: Web) -> None:
         user = ConsoleUser(web)

@@ -20,8 +20,8 @@ from wa_service.web.auth import allow
 from wa_service.web.console.guard import Guard, current_session, not_found, see
 from wa_service.web.media_routes import media_response
 from wa_service.web.problems import INVALID, ProblemError
+from wa_service.web.template_routes import definitions
 from wa_service.whatsapp.addresses import is_user_id, recipient_fields
-from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.phone_numbers import is_number
 
 _GONE: Final = "This conversation is unknown, or no longer stored."
@@ -228,7 +228,7 @@ class ConversationPages:
         self, place: str, contact: Contact, name: str, language: str, values: Mapping[str, str], *, shown: bool
     ) -> Response:
         definition = self._definition(name, language)
-        approved = [each for each in self._services.templates.all() if each.get("status") == "APPROVED"]
+        approved = [each for each in definitions(self._services.templates) if each.get("status") == "APPROVED"]
         page = render_template(
             "console/template_form.html",
             place=place,
@@ -243,12 +243,7 @@ class ConversationPages:
         return make_response(page)
 
     def _definition(self, name: str, language: str) -> Mapping[str, Any] | None:
-        if not name:
-            return None
-        try:
-            known = self._services.templates.all()
-        except WhatsAppError as error:
-            raise ProblemError(INVALID, f"Meta's templates cannot be loaded: {error.advice}") from error
+        known = definitions(self._services.templates)
         return next((each for each in known if (each.get("name"), each.get("language")) == (name, language)), None)
 
     def _submit(self, contact: Contact, message: Mapping[str, Any]) -> None:

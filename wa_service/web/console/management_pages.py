@@ -17,8 +17,8 @@ from wa_service.store.outbox import Priority
 from wa_service.web.auth import allow
 from wa_service.web.console.guard import Guard, current_session, not_found, see
 from wa_service.web.problems import INVALID, ProblemError
+from wa_service.web.template_routes import definitions
 from wa_service.whatsapp.addresses import recipient_fields
-from wa_service.whatsapp.errors import WhatsAppError
 
 _SUBSCRIPTION: Final = "There is no such subscription."
 _PAUSED_BECAUSE: Final = {"by_hand": "by hand", "failing": "it failed for five days", "gone": "it answered 410"}
@@ -144,9 +144,4 @@ class ManagementPages:
         return named[0]
 
     def _definitions(self) -> list[Mapping[str, Any]]:
-        if not self._services.templates.is_configured:
-            raise ProblemError(INVALID, "Set WHATSAPP_BUSINESS_ACCOUNT_ID: templates belong to the business account.")
-        try:
-            return sorted(self._services.templates.all(), key=lambda each: str(each.get("name")))
-        except WhatsAppError as error:
-            raise ProblemError(INVALID, f"Meta's templates cannot be loaded: {error.advice}") from error
+        return sorted(definitions(self._services.templates), key=lambda each: str(each.get("name")))
