@@ -109,27 +109,42 @@ def load(env: Mapping[str, str] | None = None, env_file: Path | None = None) -> 
     Raises:
         SettingsError: a required setting is missing or a value is invalid.
     """
-    given, problems = _given(env, env_file)
-    try:
-        settings = Settings.model_validate(given)
-    except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            name = str(problem["loc"][0]) if problem["loc"] else ""
-            problems.setdefault(name, _sentence(name, problem))
-        raise SettingsError(list(problems.values())) from None
-    if problems:
+    settings, _, problems = _read(env, env_file)
+    if settings is None or problems:
         raise SettingsError(list(problems.values()))
     return settings
 
 
 def load_var_dir() -> Path:
-    """Return `WA_VAR_DIR` only, since the embedded Valkey can start without Meta's credentials."""
-    return Path(_given(None, None)[0].get("WA_VAR_DIR", "var"))
+    """Return `WA_VAR_DIR` only, since the embedded Valkey can start without Meta's credentials; raise like `load`."""
+    return Path(_load_one("WA_VAR_DIR") or "var")
 
 
 def load_intents() -> str:
-    """Return `WA_INTENTS` only, since a script can be tried without Meta's credentials."""
-    return str(_given(None, None)[0].get("WA_INTENTS", intents_here()))
+    """Return `WA_INTENTS` only, since a script can be tried without Meta's credentials; raise like `load`."""
+    return _load_one("WA_INTENTS") or intents_here()
+
+
+def _load_one(name: str) -> str:
+    """Return one variable's value, "" if it is not set; others may be missing or invalid."""
+    _, given, problems = _read(None, None)
+    if name in problems:
+        raise SettingsError([problems[name]])
+    return given.get(name, "")
+
+
+def _read(
+    env: Mapping[str, str] | None, env_file: Path | None
+) -> tuple[Settings | None, dict[str, str], dict[str, str]]:
+    """Return the settings (None if they are invalid), the given values, and the problems, both by variable."""
+    given, problems = _given(env, env_file)
+    try:
+        return Settings.model_validate(given), given, problems
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            name = str(problem["loc"][0]) if problem["loc"] else ""
+            problems.setdefault(name, _sentence(name, problem))
+    return None, given, problems
 
 
 def whole_environment() -> dict[str, str]:

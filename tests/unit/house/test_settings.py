@@ -245,6 +245,18 @@ def test_a_file_that_cannot_even_be_looked_at_is_told(monkeypatch: pytest.Monkey
         settings.load()
 
 
+def test_a_value_that_is_read_alone_is_checked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WA_ENV_FILE", "/dev/null")
+    monkeypatch.setenv("WA_VAR_DIR", '"/srv/wa"')
+    monkeypatch.setenv("WA_INTENTS", "fuzy")
+    with pytest.raises(SettingsError, match="WA_VAR_DIR is in quotes"):
+        settings.load_var_dir()
+    with pytest.raises(SettingsError, match="WA_INTENTS should be 'fuzzy' or 'semantic'"):
+        settings.load_intents()
+    monkeypatch.setenv("WA_VAR_DIR", "/srv/wa")
+    assert settings.load_var_dir() == Path("/srv/wa")
+
+
 def test_the_metrics_directory_follows_the_var_directory() -> None:
     assert load(WA_VAR_DIR="/srv/wa").metrics_dir == Path("/srv/wa/metrics")
 
