@@ -112,6 +112,8 @@ def run(
 def serve(port: int | None) -> int:
     """Start the service with Meta; settings from the environment and `.env`."""
     given = settings.load()
+    if port is not None and reachable_at(given.bind) is None:
+        raise CommandError(f"WA_BIND names a unix socket, which has no port: leave out PORT={port}.")
     bind = given.bind if port is None else f"{given.bind.rpartition(':')[0]}:{port}"
     address = reachable_at(bind)
     if address and _is_taken(*address):

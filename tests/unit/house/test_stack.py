@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -38,8 +39,27 @@ def test_a_stop_ends_every_part(when: str) -> None:
     ],
 )
 def test_an_option_that_cannot_be_used_is_one_sentence(options: list[str], sentence: str) -> None:
-    command = [sys.executable, "-m", "wa_service.cli.stack", "run", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = stack("run", *options)
     assert done.returncode != 0
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_unix_socket_has_no_port() -> None:
+    required = {
+        "WHATSAPP_ACCESS_TOKEN": "EAAtest",
+        "WHATSAPP_PHONE_NUMBER_ID": "1",
+        "WHATSAPP_VERIFY_TOKEN": "verify-token",
+        "WHATSAPP_APP_SECRET": "app-secret",
+    }
+    done = stack("serve", "--port", "9000", WA_ENV_FILE="/dev/null", WA_BIND="unix:/missing/web.sock", **required)
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1,
+        ["WA_BIND names a unix socket, which has no port: leave out PORT=9000."],
+    )
+
+
+def stack(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "wa_service.cli.stack", *arguments]
+    env = os.environ | environment
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
