@@ -374,6 +374,12 @@ def test_a_call_without_its_ca_bundle_has_not_left() -> None:
     assert type(failed(post, transport)) is WhatsAppConnectionError
 
 
+def test_a_call_whose_proxy_has_a_password_that_no_header_takes_has_not_left() -> None:
+    transport = Transport("https://127.0.0.1:1", "v23.0", TOKEN, proxies={"https": "http://user:%E2%82%AC@127.0.0.1:1"})
+    error = failed(post, transport)
+    assert (type(error), error.details) == (WhatsAppConnectionError, "UnicodeEncodeError")
+
+
 @pytest.mark.parametrize("token", ["EAAtoken…", "\ufeffEAAtoken", "EAA\ntoken", "EAA token"])
 def test_a_token_that_no_header_takes_is_refused_at_once(token: str) -> None:
     with pytest.raises(ValueError, match="access token") as caught:

@@ -355,7 +355,8 @@ def _no_answer(problem: Exception, method: str, *, never_left: bool) -> WhatsApp
     return WhatsAppOutcomeUnknownError("The request was sent, but Meta's answer did not arrive", details=what)
 
 
-_NETWORK: Final = (requests.RequestException, Urllib3Error, OSError)
+# UnicodeError: of a proxy's user or password that no header can carry.
+_NETWORK: Final = (requests.RequestException, Urllib3Error, OSError, UnicodeError)
 
 _BEFORE_SENDING: Final = (
     requests.ConnectTimeout,
