@@ -249,7 +249,7 @@ def test_check_shakes_hands_on_a_unix_socket_too(wa: Command, tmp_path: Path, fo
 
     path = tmp_path / "web.sock"
     with UnixStreamServer(str(path), Web) as server:
-        Thread(target=server.handle_request).start()
+        Thread(target=server.handle_request, daemon=True).start()
         told = wa("check", "--offline", WA_BIND=form.format(path))
     assert "✓  webhook answers" in told.stdout
 
