@@ -87,6 +87,17 @@ def test_a_report_that_cannot_be_written_is_said_before_anything_is_sent(run: Co
     assert "There are no batches." in run().stdout
 
 
+def test_a_report_does_not_replace_the_customers(run: Command, file: Path) -> None:
+    """With a file that has changed, the same command would send to all of them again."""
+    told = run("send", str(file), *HELLO, "--report", str(file.parent / "." / file.name))
+    assert (told.returncode, told.stderr.splitlines()[-1]) == (
+        1,
+        f"The report would replace {file}: name another file.",
+    )
+    assert file.read_text(encoding="utf-8") == ROWS
+    assert "There are no batches." in run().stdout
+
+
 def test_a_batch_whose_start_had_no_answer_may_run_and_the_same_command_is_repeated(
     run: Command, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,7 +87,7 @@ def send(file: Path, *, dry_run: bool, watch: bool, report: Path | None, **optio
             return try_batch(services, requests, customers)
         definition_of(services, requests[0])
         if report is not None:
-            _check_writable(report)
+            _check_report(report, file)
         key = _key(file, options)
         return _send(runtime, services, requests, customers, key, watch=watch or report is not None, report=report)
 
@@ -257,8 +257,13 @@ def _send(
     return 1 if problems else 0
 
 
-def _check_writable(report: Path) -> None:
-    """Raise CommandError where the report could not be written after hours of sending."""
+def _check_report(report: Path, file: Path) -> None:
+    """Raise CommandError where the report could not be written after hours of sending, or would replace the file.
+
+    With a file that has changed, the same command would send to all of its customers again.
+    """
+    if report.exists() and report.samefile(file):
+        raise CommandError(f"The report would replace {file}: name another file.")
     try:
         report.open("a", encoding="utf-8").close()
     except OSError as error:
