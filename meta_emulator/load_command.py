@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
+import requests
 
 from meta_emulator.client import ControlCallError, EmulatedMeta
 from meta_emulator.config import EmulatorConfig
@@ -80,6 +81,8 @@ def load(
             stack.enter_context(running)
         try:
             report = meta.control("POST", "load", plan, wait=plan["seconds"] + plan["drain"] + 60)
+        except requests.ConnectionError:
+            raise click.ClickException(f"No emulator answers at {meta.url}.") from None
         except ControlCallError as error:
             raise click.ClickException(str(error)) from None
     click.echo(json.dumps(report) if as_json else as_table(report))

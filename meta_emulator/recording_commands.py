@@ -14,7 +14,7 @@ import yaml
 
 from meta_emulator.client import ControlCallError, EmulatedMeta
 from meta_emulator.load_command import started_emulator
-from meta_emulator.recording import anonymized, replay_session
+from meta_emulator.recording import VERSION, anonymized, replay_session
 from meta_emulator.running_service import RunningService
 
 
@@ -67,7 +67,7 @@ def replay(
     For a running service: `meta-emulator --callback URL --app-secret … replay FILE`.
     """
     group: dict[str, Any] = context.parent.params if context.parent else {}
-    recording = yaml.safe_load(file.read_text(encoding="utf-8"))
+    recording = _read(file)
     with ExitStack() as stack:
         meta = stack.enter_context(started_emulator(group))
         if service:
@@ -75,3 +75,13 @@ def replay(
         found = replay_session(recording, meta, at_once=at_once)
     click.echo(yaml.safe_dump(found, sort_keys=False))
     context.exit(0 if found["same"] else 1)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        found = None
+    if not isinstance(found, dict) or found.get("version") != VERSION:
+        raise click.ClickException(f"{file} is no recording of version {VERSION}.")
+    return found

@@ -100,6 +100,8 @@ def test_a_directory_and_a_seed_that_cannot_be_used_are_sentences(tmp_path: Path
         (("--data", str(tmp_path / "old")), "move it away to start with a new world."),
         (("--seed", str(tmp_path / "file")), str(tmp_path / "file")),
         (("--port", "65536"), "65535"),
+        (("load", "--url", "http://127.0.0.1:1"), "No emulator answers at http://127.0.0.1:1."),
+        (("replay", str(tmp_path / "file")), "is no recording of version 1."),
         (("record", "--url", "http://127.0.0.1:1", str(tmp_path / "new")), "No emulator answers at http://127.0.0.1:1"),
     ):
         command = [sys.executable, "-m", "meta_emulator", *options]
