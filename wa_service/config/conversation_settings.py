@@ -30,7 +30,7 @@ class ConversationSettings(BaseModel):
     )
     responder_url: HttpUrl | None = variable("WA_RESPONDER_URL", "URL of the http responder.", None)
     responder_secret: SigningSecret | None = variable(
-        "WA_RESPONDER_SECRET", "Signs calls to the http responder (Standard Webhooks).", None, secret=True
+        "WA_RESPONDER_SECRET", "Signs calls to the http responder (Standard Webhooks: whsec_…).", None, secret=True
     )
     llm_url: HttpUrl | None = variable(
         "WA_LLM_URL", "Base URL of a server with an OpenAI-compatible /v1/chat/completions.", None
