@@ -36,7 +36,7 @@ from wa_service.store.tag_numbers import TagNumbers
 if TYPE_CHECKING:
     from wa_service.runtime import Runtime
 
-_SECONDS = 5.0
+_HANDSHAKE_SECONDS = 5.0
 _MARKS = {"ok": "✓", "warning": "!", "wrong": "✗"}
 
 
@@ -179,18 +179,18 @@ def _connection_to(bind: str) -> http.client.HTTPConnection:
     address = reachable_at(bind)
     if address is None:
         return _UnixConnection(re.sub("^unix:(//)?", "", bind))
-    return http.client.HTTPConnection(*address, timeout=_SECONDS)
+    return http.client.HTTPConnection(*address, timeout=_HANDSHAKE_SECONDS)
 
 
 class _UnixConnection(http.client.HTTPConnection):
     """A connection to a unix socket."""
 
     def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_SECONDS)
+        super().__init__("localhost", timeout=_HANDSHAKE_SECONDS)
         self._path = path
 
     def connect(self) -> None:
         """Connect; a hook of HTTPConnection."""
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(_SECONDS)
+        self.sock.settimeout(_HANDSHAKE_SECONDS)
         self.sock.connect(self._path)

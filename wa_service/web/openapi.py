@@ -189,6 +189,7 @@ def _complete(operation: dict[str, Any], view: Callable[..., object], tag: str) 
     for response in operation["responses"].values():
         response["headers"] = rates | response.get("headers", {})
     problem = {problems.MIME: {"schema": {"$ref": REF.format(model="Problem")}}}
+    # Only what sends takes headers (`sends=True`), and only a queued message or batch has a route that shows it.
     if "202" in operation["responses"] and any(each["in"] == "header" for each in operation.get("parameters", ())):
         operation["responses"]["202"]["headers"]["Location"] = {
             "description": "The route that shows its status.",
