@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from wa_service.config.api_keys import SHORTEST_KEY, ApiKey, parse_api_keys
 
 LARGEST_PORT: Final = 65_535
+_LONGEST_URL: Final = 2_048
 
 
 def _split(value: Any) -> Any:
@@ -91,6 +92,13 @@ def _http_url(value: str) -> str:
         is_usable = False
     if not is_usable or re.search(r"\s", value):
         raise ValueError("takes an address such as https://host/path or http://host:8000")
+    return value
+
+
+def _tool_url(value: str) -> str:
+    # Each call would be refused; see `split_url` in resilience/destinations.py.
+    if "@" in urlsplit(value).netloc or "\\" in value or not value.isascii() or len(value) > _LONGEST_URL:
+        raise ValueError(f"takes an address of at most {_LONGEST_URL:,} ASCII characters, without user and password")
     return value
 
 
@@ -190,8 +198,8 @@ GraphId = Annotated[
     str, _takes("ids as the WhatsApp Manager shows them, not telephone numbers", r"[0-9A-Za-z_-]{1,64}")
 ]
 ApiVersion = Annotated[str, _takes("a version such as v25.0", r"v\d{1,3}\.\d")]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-GraphUrl = Annotated[HttpUrl, AfterValidator(_graph_url)]
+HttpUrl = Annotated[str, AfterValidator(_http_url), AfterValidator(_tool_url)]
+GraphUrl = Annotated[str, AfterValidator(_http_url), AfterValidator(_graph_url)]
 SentryDsn = Annotated[SecretStr, AfterValidator(_sentry_dsn)]
 Rate = Annotated[str, _takes("a rate such as 6000/minute", r"[1-9]\d* ?(/|per) ?(\d+ ?)?(second|minute|hour|day)s?")]
 RateOrNone = Annotated[

@@ -80,6 +80,10 @@ def test_every_missing_variable_gets_a_sentence_of_its_own() -> None:
         ("WA_RESPONDER_URL", "http://[secret-value/"),
         ("WA_RESPONDER_SECRET", "whsec_secret-value"),
         ("WA_EVENT_URLS", "https://:8000/"),
+        ("WA_EVENT_URLS", "https://tool.example.com/,https://user:secret-value@tool.example.com/"),
+        ("WA_RESPONDER_URL", "https://secret-value@tool.example.com"),
+        ("WA_LLM_URL", "https://tool.example.com/secret-valué"),
+        ("WA_SPEECH_URL", "https://tool.example.com\\secret-value"),
         ("SENTRY_DSN", "secret-value"),
         ("SENTRY_DSN", "https://secret-value@sentry.example"),
         ("SENTRY_DSN", "https://sentry.example/1"),
@@ -297,7 +301,7 @@ def test_an_http_responder_needs_an_address_and_a_secret() -> None:
         ("WA_BIND", "unix:/run/wa/web.sock:70000"),
         ("WHATSAPP_API_BASE_URL", "http://[::1]:8090/graph"),
         ("SENTRY_DSN", "https://key:secret@sentry.example:8443/path/42"),
-        ("WA_LLM_URL", "https://user:password@llm.example/v1?key=x"),
+        ("WA_LLM_URL", "https://llm.example/v1?key=x@y"),
     ],
 )
 def test_an_unusual_address_is_taken(variable: str, value: str) -> None:
