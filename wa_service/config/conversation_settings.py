@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from wa_service.config.machine import intents_here, speech_here
-from wa_service.config.types import HttpUrl, RateOrNone, Share, SigningSecret, Token
+from wa_service.config.types import HttpUrl, RateOrNone, ResponderSecret, Share, Token
 from wa_service.config.variable import variable
 
 
@@ -29,7 +29,7 @@ class ConversationSettings(BaseModel):
         shown="semantic where installed, else fuzzy",
     )
     responder_url: HttpUrl | None = variable("WA_RESPONDER_URL", "URL of the http responder.", None)
-    responder_secret: SigningSecret | None = variable(
+    responder_secret: ResponderSecret | None = variable(
         "WA_RESPONDER_SECRET", "Signs calls to the http responder (Standard Webhooks: whsec_…).", None, secret=True
     )
     llm_url: HttpUrl | None = variable(

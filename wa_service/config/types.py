@@ -183,13 +183,18 @@ def _network(value: str) -> str:
     return value
 
 
-def _signing_secret(value: SecretStr) -> SecretStr:
-    secret = value.get_secret_value()
+def _responder_secret(value: SecretStr) -> SecretStr:
     try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        key = base64.b64decode(value.get_secret_value().removeprefix("whsec_"), validate=True)
     except binascii.Error:
         key = b""
-    if not secret.startswith("whsec_") or not 24 <= len(key) <= 64:
+    if not 24 <= len(key) <= 64:
+        raise ValueError("takes whsec_ and base64 of 24 to 64 random bytes")
+    return value
+
+
+def _signing_secret(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith("whsec_"):
         raise ValueError("takes whsec_ and base64 of 24 to 64 random bytes")
     return value
 
@@ -213,7 +218,9 @@ RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 ReadablePath = Annotated[Path, AfterValidator(_readable)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
 BearerKey = Annotated[SecretStr, AfterValidator(_bearer_key)]
-SigningSecret = Annotated[SecretStr, AfterValidator(_signing_secret)]
+ResponderSecret = Annotated[SecretStr, AfterValidator(_responder_secret)]
+"""The prefix `whsec_` may be left out, as the library of Standard Webhooks allows."""
+SigningSecret = Annotated[ResponderSecret, AfterValidator(_signing_secret)]
 HttpUrls = Annotated[tuple[HttpUrl, ...], BeforeValidator(_split)]
 GraphIds = Annotated[tuple[GraphId, ...], BeforeValidator(_split)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split)]

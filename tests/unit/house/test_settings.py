@@ -286,6 +286,14 @@ def test_an_api_key_has_a_name_a_digest_and_roles(text: str, roles: set[str]) ->
     )
 
 
+def test_a_responder_s_secret_may_lack_its_prefix() -> None:
+    secret = base64.b64encode(bytes(24)).decode()
+    given = load(WA_RESPONDER="http", WA_RESPONDER_URL="https://tool.example.com", WA_RESPONDER_SECRET=secret)
+    assert given.responder_secret is not None
+    assert given.responder_secret.get_secret_value() == secret
+    assert "WA_EVENT_SECRET" in problems(WA_EVENT_SECRET=secret)
+
+
 def test_an_http_responder_needs_an_address_and_a_secret() -> None:
     secret = f"whsec_{base64.b64encode(bytes(24)).decode()}"
     assert "WA_RESPONDER_URL" in problems(WA_RESPONDER="http", WA_RESPONDER_SECRET=secret)
