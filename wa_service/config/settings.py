@@ -249,9 +249,12 @@ def _look_up(variable: Variable, *layers: Mapping[str, str | None]) -> str:
             raise SettingsError([f"{variable.name} and {variable.name}_FILE are both given: remove one."])
         if file:
             try:
-                return Path(file).read_text(encoding="utf-8-sig").strip()
+                content = Path(file).read_text(encoding="utf-8-sig").strip()
             except (OSError, UnicodeDecodeError):
                 raise SettingsError([f"{variable.name}_FILE names a file that cannot be read."]) from None
+            if not content:  # a secret that was not written must not open what it protects
+                raise SettingsError([f"{variable.name}_FILE names a file that is empty."])
+            return content
         if value and value.strip():
             return value.strip()
     return ""

@@ -219,6 +219,10 @@ def test_a_secret_given_twice_is_refused() -> None:
     assert "remove one" in problems(WHATSAPP_ACCESS_TOKEN_FILE="/dev/null")
 
 
+def test_an_empty_secret_file_does_not_open_what_the_secret_protects() -> None:
+    assert problems(WA_METRICS_KEY_FILE="/dev/null") == "WA_METRICS_KEY_FILE names a file that is empty."
+
+
 def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("WHATSAPP_API_VERSION=v24.0\nWA_SEND_WAIT=3\n")
     given = settings.load(REQUIRED | {"WHATSAPP_API_VERSION": "v25.0"}, tmp_path / ".env")
