@@ -80,7 +80,7 @@ class AccountEvents:
     def management(self, piece: Piece) -> list[PendingWrite]:
         """Return the writes for a management event."""
         event = parse_piece(piece)
-        keep = self._events.management(piece.field, _origin_of(piece), piece.raw, known_by=_mark_of(piece, "event"))
+        keep = self._events.management(piece.field, _origin_of(piece), piece.raw, event_mark=_mark_of(piece, "event"))
         if not isinstance(event, ManagementEvent):
             return [PendingWrite(keep, piece, check_kept)]
         writes = [PendingWrite(keep, piece, partial(self._log_event, event.event))]
@@ -107,8 +107,8 @@ class AccountEvents:
         """Return the write for an error without a message, or for a customer's action outside the chat."""
         about = {"contact": piece.contact} if piece.contact else {}
         # Errors have no time, so two equal ones may be two events.
-        known_by = b"" if piece.kind == "error" else _mark_of(piece, "event")
-        keep = self._events.management(piece.kind, _origin_of(piece) | about, piece.raw, known_by=known_by)
+        event_mark = b"" if piece.kind == "error" else _mark_of(piece, "event")
+        keep = self._events.management(piece.kind, _origin_of(piece) | about, piece.raw, event_mark=event_mark)
         return PendingWrite(keep, piece, self._log_notice if piece.kind == "error" else check_kept)
 
     def display_number(self, piece: Piece) -> list[PendingWrite]:
@@ -147,7 +147,7 @@ class AccountEvents:
             reason, about = "quality_red", {"digits": event.display_phone_number}
         else:
             return []
-        command = self._batches.pause_where(reason, self._numbers, **about, known_by=_mark_of(piece, "pause"))
+        command = self._batches.pause_where(reason, self._numbers, **about, event_mark=_mark_of(piece, "pause"))
         return [PendingWrite(command, piece, _check_counted)]
 
     def _holds(self, event: ManagementEvent, piece: Piece) -> list[PendingWrite]:
@@ -178,8 +178,8 @@ class AccountEvents:
         for identity, at in identities_of_update(piece.raw):
             who = orjson.dumps(identity.as_argument(at)).decode()
             for number in numbers:
-                known_by = mark(number, f"user_id_update {who}")
-                link = self._inbox.link(number, identity, at, only_known=only_known, known_by=known_by)
+                event_mark = mark(number, f"user_id_update {who}")
+                link = self._inbox.link(number, identity, at, only_known=only_known, event_mark=event_mark)
                 writes.append(PendingWrite(link, piece, check_linked))
         return writes
 

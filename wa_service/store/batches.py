@@ -245,18 +245,18 @@ class Batches:
             self.sweep(text(batch_id))
 
     def pause_where(
-        self, reason: str, numbers: Sequence[str], *, template: str = "", digits: str = "", known_by: bytes = b""
+        self, reason: str, numbers: Sequence[str], *, template: str = "", digits: str = "", event_mark: bytes = b""
     ) -> Command:
         """Pause batches that send a template, or send from the number with these displayed digits. Result: how many.
 
-        `known_by`: the mark of Meta's event, which pauses only once.
+        `event_mark`: the mark of Meta's event, which pauses only once.
         """
         return self._store.step(
             "pause_batches",
             template=template,
             digits=digits,
             reason=reason,
-            mark=known_by,
+            mark=event_mark,
             mark_seconds=SEEN_SECONDS,
             numbers=tuple(numbers),
         )

@@ -110,10 +110,10 @@ class Events:
         left = int(self._store.do("XLEN", stream)) * 9 // 10
         return int(self._store.do("XTRIM", stream, "MAXLEN", "~", left, "LIMIT", MOST_TRIMMED))
 
-    def management(self, field: str, data: Mapping[str, Any], value: Any, *, known_by: bytes = b"") -> Command:
+    def management(self, field: str, data: Mapping[str, Any], value: Any, *, event_mark: bytes = b"") -> Command:
         """Store a management event or a notice, and append it to the stream. Result: b"kept", or b"duplicate".
 
-        `known_by`: its mark, by which it is known when Meta delivers it again; empty: each delivery is stored.
+        `event_mark`: by which the event is known when Meta delivers it again; empty: each delivery is stored.
         The list has only the short values of a large value; list and stream have only those of one nested too deeply.
         """
         event = {"field": field, **data}
@@ -122,7 +122,7 @@ class Events:
             whole = write(event | {"value": value})
         except TypeError:
             whole = short
-        return self._quarantine("management", short, kind="management", event=whole, known_by=known_by)
+        return self._quarantine("management", short, kind="management", event=whole, event_mark=event_mark)
 
     def console(self, conversation: str, change: Mapping[str, Any]) -> None:
         """Append a person's change in the console; conversation: the one it is about, "" none."""
@@ -159,7 +159,9 @@ class Events:
         """Store an event for a number that is not ours; it is not answered. Result: b"kept"."""
         return self._quarantine("stray", orjson.dumps(data), kind="")
 
-    def _quarantine(self, name: str, entry: bytes, *, kind: str, event: bytes = b"", known_by: bytes = b"") -> Command:
+    def _quarantine(
+        self, name: str, entry: bytes, *, kind: str, event: bytes = b"", event_mark: bytes = b""
+    ) -> Command:
         return self._store.step(
             "quarantine",
             list=name,
@@ -167,7 +169,7 @@ class Events:
             retention=self._retention,
             kind=kind,
             event=event,
-            mark=known_by,
+            mark=event_mark,
             mark_seconds=SEEN_SECONDS,
         )
 

@@ -202,12 +202,12 @@ class Inbox:
         *,
         only_known: bool = True,
         moves: bool = True,
-        known_by: bytes = b"",
+        event_mark: bytes = b"",
     ) -> Command:
         """Link addresses of one person, which Meta names outside any message. Result: 1, or 0 where nothing was done.
 
         `at`: Meta's time (s, 0 unknown). `only_known`: create no contact. `moves`: whether a number moves here from a
-        contact with other user ids. `known_by`: the mark of Meta's event, which links only once (empty: each time).
+        contact with other user ids. `event_mark`: the mark of Meta's event, which links only once (empty: each time).
         """
         who = orjson.dumps(identity.as_argument(at) | {"only_known": only_known})
         return self._store.step(
@@ -215,7 +215,7 @@ class Inbox:
             number=number,
             who=who,
             moves=int(moves),
-            mark=known_by,
+            mark=event_mark,
             retention=self._retention,
             mark_seconds=SEEN_SECONDS,
         )
