@@ -40,7 +40,7 @@ def subscriptions(store: Store) -> Subscriptions:
 
 @pytest.fixture
 def tool(subscriptions: Subscriptions) -> Subscription:
-    return subscriptions.create("https://tool.example/", form="event", secret="whsec_x", cursor="0-0")
+    return subscriptions.create("https://tool.example/", form="event", secret="whsec_eA==", cursor="0-0")
 
 
 def tell(redis_client: redis.Redis, conversation: str, what: str, kind: str = "message") -> str:
@@ -715,12 +715,12 @@ def test_callers_at_the_same_moment_make_no_more_subscriptions_than_there_may_be
 
 
 def test_two_secrets_sign_while_one_is_rotated(subscriptions: Subscriptions, tool: Subscription) -> None:
-    assert subscriptions.rotate_secret(tool.id, "whsec_new").secrets == ("whsec_new", "whsec_x")
+    assert subscriptions.rotate_secret(tool.id, "whsec_bmV3").secrets == ("whsec_bmV3", "whsec_eA==")
 
 
 def test_workers_that_rotate_to_the_same_secret_at_once_keep_the_old_one(
     subscriptions: Subscriptions, tool: Subscription
 ) -> None:
     with ThreadPoolExecutor(4) as workers:
-        list(workers.map(lambda _: subscriptions.rotate_secret(tool.id, "whsec_new"), range(40)))
-    assert subscriptions.get(tool.id).secrets == ("whsec_new", "whsec_x")
+        list(workers.map(lambda _: subscriptions.rotate_secret(tool.id, "whsec_bmV3"), range(40)))
+    assert subscriptions.get(tool.id).secrets == ("whsec_bmV3", "whsec_eA==")

@@ -66,6 +66,7 @@ def test_the_emulator_starts_and_has_its_page(programs: Path, tmp_path: Path) ->
         assert (page.status_code, "<script" in page.text) == (200, True)
 
 
+@pytest.mark.usefixtures("redis_client")  # an empty database: the worker must find nothing that other files left
 def test_the_service_starts_away_from_the_checkout(programs: Path, tmp_path: Path, valkey_url: str) -> None:
     port = free_port()
     settings = {

@@ -275,7 +275,7 @@ LOG_EVENTS = (
     ),
     LogEvent(
         "whatsapp.push.unwritable",
-        "An event could not be written in a subscriber's form, because of a defect. The delivery counts as failed.",
+        "A defect kept an event from being written or signed for a subscriber. The delivery counts as failed.",
         "`subscription`, `cursor` and a traceback",
     ),
     LogEvent(

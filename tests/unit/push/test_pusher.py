@@ -81,6 +81,20 @@ def test_an_event_that_cannot_be_written_counts_as_failed_and_is_told(capsys: py
     assert "whatsapp.push.unwritable" in "".join(capsys.readouterr())
 
 
+@pytest.mark.parametrize("secrets", [("whsec_x",), ("",), (NEW, "whsec_x"), ()])
+def test_a_secret_that_cannot_sign_counts_as_failed_and_is_told(
+    secrets: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    receiver = Receiver(HttpAnswer(200, b""))
+    form = "event" if secrets else "meta"
+
+    pushed = pusher(receiver).push(subscription(form=form, secrets=secrets), delivery())
+
+    assert (pushed.outcome, pushed.answer, pushed.delay) == ("failed", "unwritable", RETRY_SECONDS[0])
+    assert receiver.sent == []
+    assert "whatsapp.push.unwritable" in "".join(capsys.readouterr())
+
+
 def test_where_the_store_is_away_it_is_said_and_nothing_failed() -> None:
     def away() -> Mapping[str, str]:
         raise StoreUnavailableError("away")

@@ -188,11 +188,11 @@ def test_the_environment_s_urls_are_subscribed_once_and_end_with_it(web: Web) ->
     made = create(web)
     for urls in (["https://a.example/", "https://b.example/"], ["https://b.example/", "https://c.example/"]):
         for _ in range(2):
-            sync_event_urls(subscriptions, events, urls, "whsec_x")
+            sync_event_urls(subscriptions, events, urls, "whsec_eA==")
         assert sorted(each.url for each in subscriptions.all() if each.id != made["id"]) == urls
-    sync_event_urls(subscriptions, events, ["https://b.example/"], "whsec_y")
+    sync_event_urls(subscriptions, events, ["https://b.example/"], "whsec_eQ==")
     [kept] = [each for each in subscriptions.all() if each.id != made["id"]]
-    assert kept.secrets == ("whsec_y", "whsec_x")
+    assert kept.secrets == ("whsec_eQ==", "whsec_eA==")
 
 
 def test_what_is_pushed_is_the_item_that_is_polled(web: Web) -> None:
