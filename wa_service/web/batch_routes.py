@@ -10,7 +10,6 @@ import orjson
 from flask import Response, g, request
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import ConfigDict, Field
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from wa_service.config.api_keys import ApiKey
 from wa_service.service.batch_request import BatchRequest, check_size, read_batch, read_lines
@@ -18,7 +17,7 @@ from wa_service.service.batches import BatchService, fingerprint_of
 from wa_service.service.costs import CostService
 from wa_service.store.batches import Batch, BatchPhase, ItemProblem
 from wa_service.web.auth import allow, caller_name
-from wa_service.web.bodies import NDJSON, NDJSON_TYPES
+from wa_service.web.bodies import NDJSON, NDJSON_TYPES, whole_body
 from wa_service.web.cached_schema import CachedSchemaModel
 from wa_service.web.cost_routes import CostItem
 from wa_service.web.message_routes import REPLAYED, idempotency_key
@@ -195,7 +194,7 @@ class BatchRoutes:
             others are sent, after messages of higher priority. With an Idempotency-Key the call may be retried until
             it is answered: it resumes where it stopped, and nothing is sent before the whole batch is stored.
             """
-            body = _body()
+            body = whole_body(LARGEST_BATCH)
             taken = self.service.submit(
                 _request(body, self.service.schedule_days),
                 caller=caller_name(),
@@ -278,14 +277,6 @@ def _found(batch: Batch | None) -> Response:
     if batch is None:
         raise ProblemError(NOT_FOUND, "There is no batch with this id.")
     return BatchState.of(batch).respond()
-
-
-def _body() -> bytes:
-    request.max_content_length = LARGEST_BATCH + 1
-    raw = request.get_data(cache=False)
-    if len(raw) > LARGEST_BATCH:
-        raise RequestEntityTooLarge
-    return raw
 
 
 def _request(body: bytes, schedule_days: int) -> BatchRequest:

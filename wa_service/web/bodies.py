@@ -1,4 +1,4 @@
-"""Read a request's JSON body, up to a size limit."""
+"""Read a request's body, up to a size limit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import orjson
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from wa_service.web.problems import INVALID, MEDIA_TYPE, ProblemError
+from wa_service.web.problems import INVALID, MEDIA_TYPE, TOO_LARGE, ProblemError
 
 LARGEST_MESSAGE: Final = 128 * 1024
 NDJSON: Final = "application/x-ndjson"
@@ -16,18 +16,37 @@ NDJSON_TYPES: Final = frozenset({NDJSON, "application/ndjson", "application/json
 """One JSON text per line. No media type is registered for it, so clients send several."""
 
 
+def whole_body(most: int) -> bytes:
+    """Return the request's body, of at most `most` bytes.
+
+    Raises:
+        ProblemError: it is larger, or compressed.
+    """
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise ProblemError(MEDIA_TYPE, "Send the body uncompressed, without Content-Encoding.")
+    # One byte more than allowed: werkzeug truncates a chunked body at its limit without an error.
+    request.max_content_length = most + 1
+    try:
+        raw = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise _too_large(most) from None
+    if len(raw) > most:
+        raise _too_large(most)
+    return raw
+
+
+def _too_large(most: int) -> ProblemError:
+    return ProblemError(TOO_LARGE, f"The body may have at most {most // 1024} KiB.")
+
+
 def json_object(*, optional: bool = False) -> dict[str, Any]:
     """Return the request's JSON object; {} if there is no body and it is `optional`.
 
     Raises:
-        ProblemError: the body is missing, is not a JSON object, or has another content type.
-        RequestEntityTooLarge: it is larger than 128 KiB.
+        ProblemError: the body is missing, is not a JSON object, has another content type, is compressed, or is larger
+            than 128 KiB.
     """
-    # One byte more than allowed: werkzeug truncates a chunked body at its limit without an error.
-    request.max_content_length = LARGEST_MESSAGE + 1
-    raw = request.get_data(cache=False)
-    if len(raw) > LARGEST_MESSAGE:
-        raise RequestEntityTooLarge
+    raw = whole_body(LARGEST_MESSAGE)
     if optional and not raw:
         return {}
     if not request.is_json:

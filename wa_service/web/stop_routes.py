@@ -7,16 +7,15 @@ from typing import Annotated, Any, Final
 from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import Field
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from wa_service.service.stop_import import MOST_LINES, import_stops
 from wa_service.store.stops import Stops
 from wa_service.web.auth import allow
-from wa_service.web.bodies import NDJSON, NDJSON_TYPES
+from wa_service.web.bodies import NDJSON, NDJSON_TYPES, whole_body
 from wa_service.web.contact_routes import ContactPath
 from wa_service.web.models import ResponseBody, Stopped
 from wa_service.web.openapi import operation
-from wa_service.web.problems import MEDIA_TYPE, NOT_FOUND, ProblemError
+from wa_service.web.problems import MEDIA_TYPE, NOT_FOUND, TOO_LARGE, ProblemError
 from wa_service.whatsapp.addresses import as_stored, is_user_id
 from wa_service.whatsapp.phone_numbers import is_number
 
@@ -89,11 +88,9 @@ def _address(given: str) -> str:
 
 
 def _lines() -> list[bytes]:
-    request.max_content_length = LARGEST_IMPORT + 1
     if request.mimetype not in NDJSON_TYPES:
         raise ProblemError(MEDIA_TYPE, f"Send one JSON text per line as {NDJSON}.")
-    raw = request.get_data(cache=False)
-    lines = raw.split(b"\n")
-    if len(raw) > LARGEST_IMPORT or len(lines) > MOST_LINES + 1:
-        raise RequestEntityTooLarge
+    lines = whole_body(LARGEST_IMPORT).split(b"\n")
+    if len(lines) > MOST_LINES + 1:
+        raise ProblemError(TOO_LARGE, f"The body may have at most {MOST_LINES} lines.")
     return lines

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import io
 import re
 import uuid
 import zlib
@@ -17,12 +19,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.hostile_shapes import LARGEST_ANSWER, OFTEN, OFTEN_AT_LENGTH, hostile_values, measured, places, replaced
-from tests.unit.web.conftest import KEYS, Start, Web
+from tests.unit.web.conftest import IN_CHUNKS, KEYS, Start, Web
 from tests.unit.web.console import SAME_ORIGIN, ConsoleUser
 from tests.unit.web.deliveries import CUSTOMER, delivery, text_message, value_of
 from tests.unit.web.test_console_conversations import TEMPLATE
 from wa_service.conversation.reply_check import UnusableReplyError, checked_reply
+from wa_service.web.batch_routes import LARGEST_BATCH
 from wa_service.web.bodies import LARGEST_MESSAGE
+from wa_service.web.stop_routes import LARGEST_IMPORT
 
 pytestmark = pytest.mark.usefixtures("frozen_heap")
 
@@ -139,13 +143,37 @@ def test_whatever_any_route_is_given_costs_a_bounded_time(
                 assert len(answer.data) <= LARGEST_ANSWER
 
 
-@pytest.mark.parametrize("size", [LARGEST_MESSAGE + 1, 1024 * 1024])
-def test_a_message_above_the_limit_is_too_large(web: Web, size: int) -> None:
-    body = orjson.dumps({"to": CUSTOMER, "text": "x" * size})
+JSON, LINES = "application/json", "application/x-ndjson"
+TAKERS = [
+    ("/v1/messages", JSON, LARGEST_MESSAGE),
+    ("/v1/batches", JSON, LARGEST_BATCH),
+    ("/v1/stops", LINES, LARGEST_IMPORT),
+]
 
-    answer = web.client.post("/v1/messages", data=body, headers=KEYS["both"] | {"Content-Type": "application/json"})
 
-    assert answer.status_code == 413
+@pytest.mark.parametrize(("path", "content_type", "most"), TAKERS)
+@pytest.mark.parametrize("in_chunks", [False, True])
+def test_a_body_above_the_limit_is_too_large(
+    web: Web, path: str, content_type: str, most: int, in_chunks: bool
+) -> None:
+    body: dict[str, Any] = {"data": b" " * (most + 1)}
+    if in_chunks:
+        body = {"input_stream": io.BytesIO(body["data"]), "environ_overrides": IN_CHUNKS}
+
+    answer = web.client.post(path, headers=KEYS["boss"] | {"Content-Type": content_type}, **body)
+
+    assert (answer.status_code, answer.json["type"]) == (413, "/docs#too-large")
+    assert answer.json["detail"] == f"The body may have at most {most // 1024} KiB."
+
+
+@pytest.mark.parametrize(("path", "content_type", "most"), TAKERS)
+def test_a_compressed_body_is_of_an_unsupported_type(web: Web, path: str, content_type: str, most: int) -> None:
+    body = gzip.compress(b" " * (most - 1))
+
+    headers = KEYS["boss"] | {"Content-Type": content_type, "Content-Encoding": "gzip"}
+    answer = web.client.post(path, data=body, headers=headers)
+
+    assert (answer.status_code, answer.json["detail"]) == (415, "Send the body uncompressed, without Content-Encoding.")
 
 
 CUSTOMERS_MESSAGES: list[dict[str, Any]] = [
