@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from wa_service.speech.server import main
 
-main()
+main(prog_name="python -m wa_service speech")

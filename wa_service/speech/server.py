@@ -12,13 +12,13 @@ import math
 import os
 import resource
 import sys
-from argparse import ArgumentParser
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import click
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn has no types
 
 from wa_service.memory_guard import protect_memory
@@ -115,26 +115,25 @@ def make_speech_app(
     return SpeechApp(transcriber, encoder)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Serve until a signal ends it."""
-    parser = ArgumentParser(prog="python -m wa_service speech", description="Speech to text and sentence meaning.")
-    parser.add_argument("--bind", default="127.0.0.1:8100", help="address:port or unix:path; has no password")
-    parser.add_argument("--only", choices=["transcriptions", "embeddings"], help="serve one of the two")
-    parser.add_argument("--model", type=Path, help="directory of a faster-whisper model, or multilingual")
-    parser.add_argument("--processes", type=int, default=1, help="requests at a time")
-    parser.add_argument("--timeout", type=float, default=30.0, help="seconds a request may take")
-    parser.add_argument("--niceness", type=int, default=0)
-    parser.add_argument("--with-parent", action="store_true", help="end when standard input closes")
-    given = parser.parse_args(arguments)
-    options = ServerOptions(
-        bind=given.bind,
-        processes=given.processes,
-        timeout=given.timeout,
-        niceness=given.niceness,
-        with_parent=given.with_parent,
-    )
-    transcribe, embed = given.only != "embeddings", given.only != "transcriptions"
-    server = SpeechServer(lambda: make_speech_app(transcribe=transcribe, embed=embed, model=given.model), options)
+@click.command("speech")
+@click.option("--bind", default="127.0.0.1:8100", show_default=True, help="address:port or unix:path; has no password")
+@click.option("--only", type=click.Choice(["transcriptions", "embeddings"]), help="serve one of the two")
+@click.option("--model", type=click.Path(path_type=Path), help="directory of a faster-whisper model, or multilingual")
+@click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="requests at a time")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, 86_400, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="seconds a request may take",
+)
+@click.option("--niceness", type=click.IntRange(0, 19), default=0, show_default=True, help="the processes' niceness")
+@click.option("--with-parent", is_flag=True, help="end when standard input closes")
+def main(only: str | None, model: Path | None, **options: Any) -> None:
+    """Serve speech to text and sentence embeddings (OpenAI's API) until a signal ends it."""
+    given = ServerOptions(**options)
+    transcribe, embed = only != "embeddings", only != "transcriptions"
+    server = SpeechServer(lambda: make_speech_app(transcribe=transcribe, embed=embed, model=model), given)
     try:
         server.run()
     except (OverflowError, SystemExit) as ended:
