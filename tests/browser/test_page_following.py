@@ -145,7 +145,8 @@ def test_a_long_history_comes_in_parts(phone: Page, business: Business) -> None:
     with business.away():
         for number in range(160):
             business.writes(f"message {number}.")
-    expect(bubble(phone, "message 159.")).to_be_visible()
+            if number % 40 == 39:  # the page follows at its pace
+                expect(bubble(phone, f"message {number}.")).to_be_visible()
     phone.reload()
     expect(log(phone).get_by_role("article")).to_have_count(150)
     phone.get_by_role("button", name="Show earlier messages").click()
