@@ -10,14 +10,16 @@ from uuid import uuid4
 import orjson
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send, system
 from tests.integration.personal import NAME, WORDS, contents, traces, wamid
 from tests.keys import NAMES, PREFIX
 from wa_service.store.batches import Batches, BatchItem, NewBatch
-from wa_service.store.client import Store
+from wa_service.store.client import Store, fields
 from wa_service.store.contacts import Contacts
-from wa_service.store.erasure import Eraser
+from wa_service.store.customer_names import CustomerNames
+from wa_service.store.erasure import Eraser, address_digest
 from wa_service.store.events import Events
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import Work
@@ -25,6 +27,8 @@ from wa_service.store.outbox import Idempotency, SendOutcome
 from wa_service.store.schedule import Schedule
 from wa_service.store.stop_digests import StopDigests
 from wa_service.store.stored_event import reference
+from wa_service.store.tag_numbers import TagNumbers
+from wa_service.worker.retention import RetentionWorker
 
 CUSTOMER, OTHER = "15551230001", "15559870002"
 USER_ID = "US.13491208655302741918"
@@ -350,6 +354,72 @@ def test_an_erasure_that_was_interrupted_is_continued_by_the_next(
     contacts.forget(address)
     assert list(traces(redis_client, CUSTOMER, OTHER, USER_ID)) == []
     assert not redis_client.exists(NAMES.record("answer"), NAMES.of("erasures"))
+
+
+def interrupted(contacts: Contacts, monkeypatch: pytest.MonkeyPatch, store: Store, *, ago: float) -> None:
+    """Erase the customer, interrupted after the first step, so many seconds ago."""
+
+    def fails(_: Eraser) -> None:
+        raise StoreUnavailableError
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Eraser, "STEPS", (Eraser.STEPS[0], (fails, ())))
+        with pytest.raises(StoreUnavailableError):
+            contacts.forget(CUSTOMER)
+    [(name, noted)] = fields(store.do("HGETALL", NAMES.of("erasures"))).items()
+    began, _, person = noted.partition(" ")
+    store.do("HSET", NAMES.of("erasures"), name, f"{int(began) - int(ago * 1000)} {person}")
+
+
+def retention(lanes: Lanes, contacts: Contacts) -> RetentionWorker:
+    names = CustomerNames(lanes.store, retention_seconds=KEEP)
+    numbers = TagNumbers(lanes.store, retention_seconds=KEEP)
+    return RetentionWorker(Events(lanes.store, retention_seconds=KEEP), names, numbers, contacts)
+
+
+def test_an_interrupted_erasure_is_continued_by_a_worker(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lanes.admit(message(CUSTOMER, WORDS, user_id=USER_ID))
+    lanes.outbox.put(send(CUSTOMER))
+    interrupted(contacts, monkeypatch, lanes.store, ago=901)
+
+    with capture_logs() as lines:
+        for _ in range(2):
+            retention(lanes, contacts).run_once()
+
+    assert list(traces(redis_client, CUSTOMER, USER_ID)) == []
+    [line] = lines
+    assert (line["event"], line["digest"]) == ("whatsapp.erasure.continued", address_digest(CUSTOMER))
+    assert line["erased"] > 0
+
+
+def test_an_erasure_that_may_still_run_is_left_to_its_process(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lanes.admit(message(CUSTOMER, WORDS))
+    interrupted(contacts, monkeypatch, lanes.store, ago=890)
+
+    retention(lanes, contacts).run_once()
+
+    assert redis_client.hlen(NAMES.of("erasures")) == 1
+
+
+def test_of_a_person_who_wrote_after_an_interrupted_erasure_nothing_is_lost(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lanes.admit(message(CUSTOMER, WORDS))
+    interrupted(contacts, monkeypatch, lanes.store, ago=901)
+    lanes.admit(message(CUSTOMER, "back again", id="wamid.NEW"))
+
+    with capture_logs() as lines:
+        for _ in range(2):
+            retention(lanes, contacts).run_once()
+
+    assert len(take(lanes)) == 1
+    assert [(line["event"], line["log_level"]) for line in lines] == [("whatsapp.erasure.interrupted", "error")]
+    contacts.forget(CUSTOMER)
+    assert list(traces(redis_client, CUSTOMER)) == []
 
 
 def test_an_interrupted_erasure_that_nobody_continues_is_forgotten_after_a_week(

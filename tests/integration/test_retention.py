@@ -18,6 +18,7 @@ from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, s
 from tests.keys import NAMES
 from wa_service.store import records
 from wa_service.store.client import text
+from wa_service.store.contacts import Contacts
 from wa_service.store.customer_names import CustomerNames
 from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.events import Events
@@ -46,7 +47,7 @@ def letters(lanes: Lanes) -> DeadLetters:
 def retention(lanes: Lanes, events: Events) -> RetentionWorker:
     store = lanes.store
     names, numbers = CustomerNames(store, retention_seconds=KEEP), TagNumbers(store, retention_seconds=KEEP)
-    return RetentionWorker(events, names, numbers)
+    return RetentionWorker(events, names, numbers, Contacts(store, [NUMBER], retention_seconds=KEEP))
 
 
 def tell_at(redis_client: redis.Redis, when_ms: int) -> None:

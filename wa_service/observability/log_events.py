@@ -160,6 +160,16 @@ LOG_EVENTS = (
         "`field` (Meta's, or error), `name` (of the event), `waba_id`; `code`, `number`",
     ),
     LogEvent("whatsapp.contact.marketing", "A customer refused marketing, or wants it again.", "`word`, `by`"),
+    LogEvent(
+        "whatsapp.erasure.continued",
+        "A worker completed an erasure that was interrupted.",
+        "`digest` (of an address, as in the event `erased`), `erased`",
+    ),
+    LogEvent(
+        "whatsapp.erasure.interrupted",
+        "An erasure was interrupted, and the person has written since: repeat it, or leave the new messages. Hourly.",
+        "`digest`",
+    ),
     LogEvent("whatsapp.limit.reported", "Meta reported a limit.", "`per_second`, `daily`, `number`"),
     LogEvent("whatsapp.rate.lowered", "A number sends more slowly after Meta's 130429.", "`id`, `per_second`"),
     LogEvent(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
+
+import orjson
 
 from wa_service.store.client import Store, fields, text
 from wa_service.store.erasure import Eraser
@@ -14,6 +17,10 @@ from wa_service.whatsapp.addresses import as_stored, is_user_id, spellings
 from wa_service.whatsapp.phone_numbers import is_number
 
 _THREAD_MS: Final = 86_400_000
+_INTERRUPTED_MS: Final = 900_000
+"""An erasure that began so long ago and has not ended was interrupted."""
+_CONTINUED_SECONDS: Final = 3_600
+"""Between two attempts to continue an erasure."""
 _STOP_FIELDS: Final = ("has_meta_time", "latest_meta_time", "received_at")
 """Of a customer's STOP, beside its time and source: see steps/shared/consent.lua."""
 
@@ -136,6 +143,25 @@ class Contacts:
             raise UnknownAddressError
         self._keep_stop(person)
         return Eraser(self._store, walk, person, retention_seconds=self._retention).run()
+
+    def continue_erasure(self) -> tuple[str, int | None] | None:
+        """Continue one of the erasures that were interrupted, such as by the end of their process.
+
+        Return the digest of an address of the person, and how many keys and entries were erased: None if the person has
+        written since, as their new messages must not be lost. Return None if there is no such erasure.
+        """
+        keys = self._store.keys
+        before = time.time() * 1000 - _INTERRUPTED_MS
+        for name, noted in fields(self._store.do("HGETALL", keys.of("erasures"))).items():
+            began, _, written = noted.partition(" ")
+            lock = ("SET", keys.of("erasure_lock", name), "", "NX", "EX", _CONTINUED_SECONDS)
+            if int(began) > before or not self._store.do(*lock):
+                continue
+            person = orjson.loads(written)
+            if any((contact.last_in or 0) > int(began) for contact in self._contacts(person["conversations"])):
+                return name, None
+            return name, self.forget(min(person["addresses"]))
+        return None
 
     def _keep_stop(self, person: Person) -> None:
         """Keep the person's STOP under digests of their addresses."""

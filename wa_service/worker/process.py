@@ -89,6 +89,7 @@ class WorkerProcess:
                 built.events,
                 CustomerNames(built.store, retention_seconds=built.retention_seconds),
                 TagNumbers(built.store, retention_seconds=built.retention_seconds),
+                built.contacts,
             ),
             PushWorker(built.subscriptions, built.pusher, consumer=consumer),
             ScriptTrialsWorker(ScriptTrials(built.store), lambda text: asdict(pipeline.try_sentence(text))),
