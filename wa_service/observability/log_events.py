@@ -248,7 +248,7 @@ LOG_EVENTS = (
     LogEvent("whatsapp.conversation.speech_restarted", "The speech process ended; another one is started.", ""),
     LogEvent(
         "whatsapp.conversation.speech_unusable",
-        "The speech process cannot be set up (weights missing, changed).",
+        "The speech process cannot be set up (weights missing, changed) or started; the next try is in 30 seconds.",
         "`reason`",
     ),
     LogEvent("whatsapp.batch.taken", "A batch was stored and may begin.", "`id`, `items`, `refused`"),

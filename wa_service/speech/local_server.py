@@ -29,11 +29,17 @@ class LocalSpeechServer:
     """Keep `python -m wa_service.speech ARGUMENTS` running on the unix socket `path`, which only this user can use.
 
     Connections wait in the socket's queue while the process loads its model or is restarted. They are refused while it
-    cannot be set up.
+    cannot be set up; `retry_after` seconds later it is started again.
     """
 
-    def __init__(self, *arguments: str, command: Sequence[str] = (sys.executable, "-m", "wa_service.speech")) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        command: Sequence[str] = (sys.executable, "-m", "wa_service.speech"),
+        retry_after: float = _RETRY_SETUP_AFTER,
+    ) -> None:
         self._command = [*command, "--with-parent", *arguments]
+        self._retry_after = retry_after
         self._directory = tempfile.TemporaryDirectory(prefix="wa-speech-", ignore_cleanup_errors=True)
         self.path = Path(self._directory.name, "socket")
         self._process: subprocess.Popen[bytes] | None = None
@@ -95,17 +101,29 @@ class LocalSpeechServer:
             if self._stopped.is_set():
                 break
             if reason:
-                self._log.warning("whatsapp.conversation.speech_unusable", reason=reason)
-                # Close the socket meanwhile, so that queued and new connections are refused at once.
-                listener.close()
-                self._stopped.wait(_RETRY_SETUP_AFTER)
-                if not self._stopped.is_set():
-                    listener = self._listen()
+                self._refuse(listener, reason)
             else:
                 self._log.warning("whatsapp.conversation.speech_restarted")
                 self._stopped.wait(_RESTART_AFTER)
-            process = self._launch(listener)
+            process, listener = self._start_again(listener)
         listener.close()
+
+    def _start_again(self, listener: socket.socket) -> tuple[subprocess.Popen[bytes] | None, socket.socket]:
+        """Start the process again, and retry while the machine has no memory for it, or its program is replaced."""
+        while not self._stopped.is_set():
+            try:
+                if listener.fileno() < 0:
+                    listener = self._listen()
+                return self._launch(listener), listener
+            except OSError as error:
+                self._refuse(listener, f"{type(error).__name__}: {error.strerror}")
+        return None, listener
+
+    def _refuse(self, listener: socket.socket, reason: str) -> None:
+        """Close the socket for a while, so that queued and new connections are refused at once."""
+        self._log.warning("whatsapp.conversation.speech_unusable", reason=reason)
+        listener.close()
+        self._stopped.wait(self._retry_after)
 
 
 def _reason(process: subprocess.Popen[bytes]) -> str:

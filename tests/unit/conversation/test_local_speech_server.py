@@ -53,8 +53,9 @@ class Toy:
         processes: int = 1,
         wait_seconds: float = 20.0,
         command: Sequence[str] = COMMAND,
+        **server: float,
     ) -> None:
-        self.server = LocalSpeechServer(*arguments, "--processes", str(processes), command=command)
+        self.server = LocalSpeechServer(*arguments, "--processes", str(processes), command=command, **server)
         self.client = LocalSpeechClient(self.server, seconds=seconds, processes=processes, wait_seconds=wait_seconds)
         self.client.start()
 
@@ -163,6 +164,24 @@ def test_when_the_whole_group_is_killed_another_is_started(make: Make) -> None:
 
     assert toy.ask("echo")
     assert [line["event"] for line in lines] == ["whatsapp.conversation.speech_restarted"]
+
+
+def test_a_process_that_cannot_be_started_again_is_tried_until_it_can(make: Make, tmp_path: Path) -> None:
+    program, away = tmp_path / "speech", tmp_path / "away"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    toy = make(command=(str(program), *COMMAND[1:]), retry_after=0.1)
+    pid = toy.ask("echo")["pid"]
+    master = toy.server.pid
+    assert master is not None
+    program.rename(away)
+    with capture_logs() as lines:
+        os.killpg(master, 9)
+        eventually(lambda: "whatsapp.conversation.speech_unusable" in {line["event"] for line in lines}, within=15.0)
+    away.rename(program)
+
+    eventually(lambda: toy.server.pid is not None, within=15.0)
+    assert toy.ask("echo")["pid"] != pid
 
 
 def test_a_process_cannot_eat_more_than_its_share_and_is_then_replaced(make: Make) -> None:
