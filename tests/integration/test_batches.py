@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, meta_status, send, system
 from tests.integration.personal import traces
@@ -28,6 +29,7 @@ from wa_service.store.outbox import Limits, Priority, SendOutcome
 from wa_service.store.records import Record, RecordFilter, item_record
 from wa_service.store.schedule import Schedule
 from wa_service.store.stop_digests import StopDigests
+from wa_service.worker.batches import BatchWorker
 
 FIRST = 15551230000
 
@@ -546,6 +548,19 @@ def test_a_batch_rests_as_a_whole_in_a_named_zone_and_until_its_time(batches: Ba
     load(batches, [item(1)], batch_id="b2", send_at=in_an_hour)
     assert batches.feed(NUMBER, {}) == 0
     assert lanes.grant(count=16) == []
+
+
+def test_quiet_hours_in_a_zone_that_this_machine_does_not_know_hold_up_no_other_batch(
+    batches: Batches, lanes: Lanes
+) -> None:
+    load(batches, [item(0)], quiet="21:00-08:00 Nowhere/Known")
+    load(batches, [item(1)], batch_id="b2")
+
+    with capture_logs() as lines:
+        BatchWorker(batches, [NUMBER]).run_once()
+
+    assert end(lanes) == [item_record("b2", 1)]
+    assert [line["event"] for line in lines] == ["whatsapp.batch.quiet_hours_unreadable"]
 
 
 @pytest.mark.parametrize("resumed", [False, True])

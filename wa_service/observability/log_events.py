@@ -214,6 +214,11 @@ LOG_EVENTS = (
     LogEvent("whatsapp.worker.takeover_failed", "They could not be released; their leases expire."),
     LogEvent("whatsapp.worker.release_failed", "Conversations could not be released at the stop; their leases expire."),
     LogEvent("whatsapp.worker.consumer_died", "A consumer raised an unexpected error; the process ends."),
+    LogEvent(
+        "whatsapp.worker.round_failed",
+        "A round of periodic work raised an unexpected error; the next one is in ten seconds.",
+        "`worker` (its class) and a traceback",
+    ),
     LogEvent("whatsapp.worker.metrics_served", "This worker serves the metrics of its machine.", "`port`"),
     LogEvent(
         "whatsapp.worker.metrics_not_served",
@@ -262,6 +267,11 @@ LOG_EVENTS = (
         "whatsapp.batch.quality_not_told",
         "The quality of a running batch's number could not be read from Meta; the next try is in five minutes.",
         "`number`, `error`",
+    ),
+    LogEvent(
+        "whatsapp.batch.quiet_hours_unreadable",
+        "This machine does not know the time zone of a batch's quiet hours, so it sends nothing of the batch.",
+        "`quiet`, `reason`",
     ),
     LogEvent("whatsapp.batch.resumed", "A paused batch continues.", "`id`"),
     LogEvent("whatsapp.batch.canceled", "The unsent items of a batch were canceled.", "`id`"),

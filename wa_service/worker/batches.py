@@ -48,9 +48,16 @@ class BatchWorker(PeriodicWorker):
     def _quiet_until(self, hours: str) -> int | Mapping[str, int] | None:
         known_until, until = self._quiet.get(hours, (0.0, None))
         if time.monotonic() >= known_until:
-            until = QuietHours.read(hours).until(datetime.now(UTC))
+            until = self._quiet_now(hours)
             self._quiet[hours] = time.monotonic() + QUIET_SECONDS, until
         return until
+
+    def _quiet_now(self, hours: str) -> int | Mapping[str, int] | None:
+        try:
+            return QuietHours.read(hours).until(datetime.now(UTC))
+        except ValueError as error:  # the machine that took the batch knows another zone: send nothing here
+            self._log.error("whatsapp.batch.quiet_hours_unreadable", quiet=hours, reason=str(error))
+            return round((time.time() + 2 * QUIET_SECONDS) * 1000)
 
     def _log_changes(self) -> None:
         for notice in self._batches.notices():
