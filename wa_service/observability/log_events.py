@@ -295,7 +295,7 @@ LOG_EVENTS = (
     ),
     LogEvent(
         "whatsapp.push.unwritable",
-        "A defect kept an event from being written or signed for a subscriber. The delivery counts as failed.",
+        "A defect kept an event from being written, signed or sent for a subscriber. The delivery counts as failed.",
         "`subscription`, `cursor` and a traceback",
     ),
     LogEvent(

@@ -78,12 +78,14 @@ class Pusher:
     def push(self, subscription: Subscription, delivery: Delivery) -> Pushed:
         """POST one event. An event that does not exist in the subscriber's form counts as taken.
 
-        An event that cannot be serialised or signed counts as failed.
+        A defect that keeps it from being serialised, signed or sent counts as a failed delivery.
         Raises `StoreUnavailableError` if our numbers are unknown.
         """
         try:
             body = self._body(subscription, delivery)
-            headers = {} if body is None else self._headers(subscription, delivery.cursor, body)
+            if body is None:
+                return Pushed("taken", "")
+            return self._judge(self.post(subscription, delivery.cursor, body), delivery.tries)
         except StoreUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - a defect must not block the events behind this one
@@ -91,25 +93,18 @@ class Pusher:
                 "whatsapp.push.unwritable", cursor=delivery.cursor, exc_info=error
             )
             return Pushed("failed", "unwritable", self._delay(delivery.tries))
-        if body is None:
-            return Pushed("taken", "")
-        return self._judge(self._send(subscription, headers, body), delivery.tries)
 
     def post(self, subscription: Subscription, event_id: str, body: bytes) -> HttpAnswer | HttpCallError:
         """POST a body, signed in the subscriber's form."""
-        return self._send(subscription, self._headers(subscription, event_id, body), body)
-
-    def _send(self, subscription: Subscription, headers: Mapping[str, str], body: bytes) -> HttpAnswer | HttpCallError:
+        headers = {"Content-Type": "application/json", "User-Agent": "wa-service"}
+        if subscription.form == "meta":
+            headers[SIGNATURE_HEADER] = sign(body, subscription.secrets[0])
+        else:
+            headers |= self._standard_webhooks(subscription.secrets, event_id, body)
         try:
             return self._post(subscription.url, seconds=ANSWER_SECONDS, headers=headers, data=body)
         except HttpCallError as error:
             return error
-
-    def _headers(self, subscription: Subscription, event_id: str, body: bytes) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "User-Agent": "wa-service"}
-        if subscription.form == "meta":
-            return headers | {SIGNATURE_HEADER: sign(body, subscription.secrets[0])}
-        return headers | self._standard_webhooks(subscription.secrets, event_id, body)
 
     def _body(self, subscription: Subscription, delivery: Delivery) -> bytes | None:
         if subscription.form == "meta":

@@ -30,13 +30,13 @@ NOW = 1_760_000_000.0
 class Receiver:
     """A subscriber that records requests and responds with `answer`."""
 
-    def __init__(self, answer: HttpAnswer | HttpCallError) -> None:
+    def __init__(self, answer: HttpAnswer | Exception) -> None:
         self.answer = answer
         self.sent: list[tuple[str, Mapping[str, str], bytes]] = []
 
     def __call__(self, url: str, *, seconds: float, headers: Mapping[str, str], data: bytes) -> HttpAnswer:
         self.sent.append((url, headers, data))
-        if isinstance(self.answer, HttpCallError):
+        if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
@@ -92,6 +92,15 @@ def test_a_secret_that_cannot_sign_counts_as_failed_and_is_told(
 
     assert (pushed.outcome, pushed.answer, pushed.delay) == ("failed", "unwritable", RETRY_SECONDS[0])
     assert receiver.sent == []
+    assert "whatsapp.push.unwritable" in "".join(capsys.readouterr())
+
+
+def test_an_unexpected_error_of_a_library_counts_as_failed_and_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    receiver = Receiver(RuntimeError("a defect of a library"))
+
+    pushed = pusher(receiver).push(subscription(), delivery(tries=1))
+
+    assert (pushed.outcome, pushed.answer, pushed.delay) == ("failed", "unwritable", RETRY_SECONDS[1])
     assert "whatsapp.push.unwritable" in "".join(capsys.readouterr())
 
 
