@@ -100,11 +100,12 @@ def run(lanes: Lanes) -> Iterator[Callable[..., InboundWorker]]:
         consumer: str = "w",
         concurrency: int = 8,
         renew_after: float = RENEW_LEASE_AFTER,
+        conversation: type[Conversation] = Conversation,
         **inbox: Any,
     ) -> InboundWorker:
         worker = InboundWorker(
             PoliteInbox(over.store, retention_seconds=KEEP, **inbox),
-            Conversation(handle),  # type: ignore[arg-type]  # what the worker calls of it
+            conversation(handle),  # type: ignore[arg-type]  # what the worker calls of it
             NO_RECEIPTS,
             no_media,
             consumer=consumer,
@@ -636,6 +637,38 @@ def broken_message(**others: Any) -> Piece:
     broken = message(**others)
     broken.raw["text"] = 7
     return broken
+
+
+def test_an_apology_that_fails_leaves_no_message_at_the_head_of_its_mailbox(
+    lanes: Lanes, run: Callable[..., InboundWorker]
+) -> None:
+    class Broken(Conversation):
+        def apologise(self, utterance: Utterance) -> tuple[dict[str, Any], ...]:
+            raise RuntimeError("a defect")
+
+    lanes.admit(broken_message())
+    lanes.admit(message(text="fine"))
+
+    with capture_logs() as lines:
+        run(echo, conversation=Broken)
+        gevent_until(lambda: bodies(lanes))
+
+    assert bodies(lanes) == ["fine"]
+    told = [line["event"] for line in lines if line["log_level"] == "error"]
+    assert told == ["whatsapp.message.failed", "whatsapp.message.dead_lettered"]
+
+
+def test_an_unexpected_error_beside_the_handler_is_told_and_the_message_is_taken_again(
+    lanes: Lanes, run: Callable[..., InboundWorker]
+) -> None:
+    results = [PipelineResult(pause_seconds=float("inf"))]
+    lanes.admit(message(text="hello"))
+
+    with capture_logs() as lines:
+        run(lambda utterance: results.pop() if results else echo(utterance), lease_seconds=0.2)
+        gevent_until(lambda: bodies(lanes) == ["hello"])
+
+    assert [line["reason"] for line in lines if line["event"] == "whatsapp.message.failed"] == ["OverflowError"]
 
 
 @pytest.mark.parametrize("field", ["paused_until", "other_until"])

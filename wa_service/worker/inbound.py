@@ -179,6 +179,9 @@ class InboundWorker:
         except StoreUnavailableError:
             # Not released: the lease expires.
             self._log.warning("whatsapp.message.store_unavailable")
+        except Exception as error:  # noqa: BLE001 - a defect; the lease expires, and the delivery counts
+            reason = type(error).__name__
+            self._log.error("whatsapp.message.failed", number=work.number, reason=reason, exc_info=error)
         finally:
             if self._leases.get(work.conversation) is lease:
                 del self._leases[work.conversation]
@@ -342,7 +345,11 @@ class InboundWorker:
     def _dead_letter(
         self, work: Work, kind: str, reason: str, logger: FilteringBoundLogger, stored: StoredEvent | None = None
     ) -> None:
-        replies = self._apology(work, stored) if stored is not None else []
+        replies: list[Send] = []
+        try:
+            replies = self._apology(work, stored) if stored is not None else []
+        except Exception as error:  # noqa: BLE001 - a defect must not keep the message at the head of its mailbox
+            self._log.error("whatsapp.message.failed", number=work.number, reason=type(error).__name__, exc_info=error)
         stamps = {APOLOGISED_AT: 0} if replies else {}
         note = thread_notes.dead_lettered(stored, work.dead_letter_id, kind, reason) if stored is not None else ""
         if not self._inbox.dead_letter(work, self._consumer, kind, reason, replies=replies, stamps=stamps, note=note):
