@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from tests.eventually import eventually
 from tests.keys import PREFIX
@@ -208,6 +209,21 @@ def test_it_comes_back_however_often_it_was_looked_for_in_vain(faulty: Faulty) -
     faulty.answer, faulty.probes = b":1\r\n", PRIMARY
     assert flusher.availability.wait_until_back(5)
     assert flusher.run([("INCR", "n")]) == [1]
+    flusher.close()
+    client.close()
+
+
+def test_it_comes_back_although_a_probe_was_answered_with_nonsense(faulty: Faulty) -> None:
+    client = connect(faulty.url)
+    flusher = Flusher(client, (), availability=Availability(client.connection_pool, "k", probe_seconds=0.001))
+    faulty.answer, faulty.probes = None, b"*0\r\n"
+    with capture_logs() as lines:
+        with pytest.raises(StoreUnavailableError):
+            flusher.run([("INCR", "n")])
+        eventually(lambda: len([data for data in faulty.seen if b"ROLE" in data]) > 10)
+        faulty.answer, faulty.probes = b":1\r\n", PRIMARY
+        assert flusher.availability.wait_until_back(5)
+    assert [line["event"] for line in lines] == ["whatsapp.store.probe_failed"]
     flusher.close()
     client.close()
 

@@ -186,8 +186,18 @@ LOG_EVENTS = (
         "`method`, `route`, `status`, `key` (its name), `ms`; without a known key one a second, with `count`",
     ),
     LogEvent("whatsapp.web.failed", "A view raised an unexpected error (500).", "a traceback"),
+    LogEvent(
+        "whatsapp.web.result_not_read",
+        "The result of a send could not be read for its caller, because of a defect; the caller gets 202.",
+        "a traceback",
+    ),
     LogEvent("whatsapp.settings", "A warning about the settings, at start.", "`warning`"),
     LogEvent("whatsapp.store.unavailable", "Redis did not answer at start."),
+    LogEvent(
+        "whatsapp.store.probe_failed",
+        "A defect kept this process from finding out whether Redis is back; it goes on trying.",
+        "a traceback",
+    ),
     LogEvent(
         "whatsapp.store.failed_over", "Another server became the store's primary: every number pauses.", "`seconds`"
     ),

@@ -14,6 +14,8 @@ import redis
 from hiredis import pack_command
 from redis.exceptions import ResponseError
 
+from wa_service.observability import log
+
 PROBE_SECONDS = 0.2
 _ROLE = pack_command(("ROLE",))
 # Needs no memory, so that a full server counts as available.
@@ -68,6 +70,7 @@ class Availability:
         self._closed = True
 
     def _probe(self) -> None:
+        has_told = False
         while not self._closed:
             time.sleep(self._probe_seconds)
             connection: Any = None
@@ -82,6 +85,10 @@ class Availability:
                     return
             except (redis.RedisError, OSError):
                 continue
+            except Exception as error:  # noqa: BLE001 - without a probe, the store would be unavailable for ever
+                if not has_told:
+                    has_told = True
+                    log.get_logger().error("whatsapp.store.probe_failed", exc_info=error)
             finally:
                 if connection is not None:
                     connection.disconnect()

@@ -6,8 +6,11 @@ import threading
 import time
 import uuid
 
+from wa_service.observability import log
 from wa_service.store.client import Store
 from wa_service.store.flusher import StoreUnavailableError
+
+_RETRY_SECONDS = 0.2
 
 
 class ResultWaiters:
@@ -50,12 +53,18 @@ class ResultWaiters:
                     self._running = False
                     return
             try:
-                notified = self._store.wait_for(self.name, 1.0)
+                self._set_next()
             except StoreUnavailableError:
-                time.sleep(0.2)
-                continue
-            if notified is not None:
-                with self._mutex:
-                    event = self._waiting.get(notified.decode())
-                if event is not None:
-                    event.set()
+                time.sleep(_RETRY_SECONDS)
+            except Exception as error:  # noqa: BLE001 - without this loop, every caller would wait for its whole time
+                log.get_logger().error("whatsapp.web.result_not_read", exc_info=error)
+                time.sleep(_RETRY_SECONDS)
+
+    def _set_next(self) -> None:
+        """Wait a moment for a result, and set its event."""
+        notified = self._store.wait_for(self.name, 1.0)
+        if notified is not None:
+            with self._mutex:
+                event = self._waiting.get(notified.decode())
+            if event is not None:
+                event.set()
