@@ -81,6 +81,15 @@ def test_a_batch_that_begins_tomorrow_is_not_asked_for(
     assert (requests_mock.call_count, read(batches).state) == (0, "running")
 
 
+def test_red_quality_does_not_pause_a_batch_that_begins_tomorrow(
+    checker: QualityChecker, batches: Batches, redis_client: redis.Redis, requests_mock: requests_mock.Mocker
+) -> None:
+    load(batches, [item(n) for n in range(100)])
+    load(batches, [item(100)], batch_id="b2", send_at=int(time.time() * 1000) + 86_400_000)
+    ask(checker, redis_client, requests_mock, "RED")
+    assert (read(batches).state, read(batches, "b2").state) == ("paused", "running")
+
+
 def test_a_server_clock_that_was_set_back_prevents_no_check(
     checker: QualityChecker, batches: Batches, redis_client: redis.Redis, requests_mock: requests_mock.Mocker
 ) -> None:
