@@ -329,6 +329,15 @@ def test_a_status_with_a_participant_is_its_group_s_whatever_else_is_missing(par
     )
 
 
+def test_statuses_of_several_participants_keep_the_contact_of_each() -> None:
+    group = {"status": "read", "recipient_id": "Y2FwaQ==", "recipient_type": "group"}
+    contacts = [{"profile": {"name": "Ana"}, "wa_id": P}, {"profile": {"name": "Bo"}, "user_id": "GB.7"}]
+    participants = [{"recipient_participant_user_id": "GB.7"}, {"recipient_participant_id": P}]
+    found = in_value(statuses=[{"id": "wamid.1", **group, **one} for one in participants], contacts=contacts)
+    assert [(piece.contact or {}).get("profile") for piece in found] == [{"name": "Bo"}, {"name": "Ana"}]
+    assert {piece.addresses for piece in found} == {("Y2FwaQ==",)}
+
+
 class TestHistory:
     def test_an_empty_thread_s_progress_is_kept(self) -> None:
         chunk = {"metadata": {"phase": 2, "progress": 100}, "threads": [{"id": P, "messages": []}]}

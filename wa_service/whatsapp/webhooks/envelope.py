@@ -261,7 +261,11 @@ def message_addresses(message: Mapping[str, Any], contact: Mapping[str, Any] | N
 
 def _status(item: dict[str, Any], known: KnownContacts, only: _Contact, origin: _Origin) -> Piece:
     id_ = id_of(item, "id")
-    contact = only or known.of(address_of(item.get("recipient_id")), id_of(item, "recipient_user_id"))
+    contact = (
+        only
+        or known.of(address_of(item.get("recipient_id")), id_of(item, "recipient_user_id"))
+        or known.of(address_of(item.get("recipient_participant_id")), id_of(item, "recipient_participant_user_id"))
+    )
     if not id_ or not text_of(item, "status"):
         return _malformed(origin, item, "the status has no id or no status", id_=id_)
     return _piece(
