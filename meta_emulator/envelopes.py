@@ -114,10 +114,7 @@ def status_update(
             item["conversation"] = _conversation(message, status, at)
         if _carries_pricing(message, status):
             item["pricing"] = _pricing(message)
-    value: dict[str, Any] = {"messaging_product": "whatsapp", "metadata": metadata_of(number)}
-    if behaviour.user_ids and status != "failed":
-        value["contacts"] = [contact_of(behaviour, number, phone)]
-    value["statuses"] = [item]
+    value = _status_value(behaviour, number, phone, item)
     return Update(number.account_id, "messages", value, number_id=number.id, customer=phone.lane)
 
 
@@ -168,7 +165,7 @@ def group_status_update(
         item["recipient_participant_user_id"] = phone.user_id
     if message.opaque is not None:
         item["biz_opaque_callback_data"] = message.opaque
-    value = {"messaging_product": "whatsapp", "metadata": metadata_of(number), "statuses": [item | more]}
+    value = _status_value(behaviour, number, phone, item | more)
     return Update(number.account_id, "messages", value, number_id=number.id, customer=message.group_id)
 
 
@@ -192,6 +189,15 @@ def webhook_error(code: int, details: str, title: str = "") -> dict[str, Any]:
         "error_data": {"details": details},
         "href": ERROR_PAGE,
     }
+
+
+def _status_value(behaviour: Behaviour, number: BusinessNumber, phone: Phone, item: dict[str, Any]) -> dict[str, Any]:
+    """Return the value around a status; since 2026 with ``contacts``, unless it failed (reference 5.7)."""
+    value: dict[str, Any] = {"messaging_product": "whatsapp", "metadata": metadata_of(number)}
+    if behaviour.user_ids and item["status"] != "failed":
+        value["contacts"] = [contact_of(behaviour, number, phone)]
+    value["statuses"] = [item]
+    return value
 
 
 def _carries_pricing(message: Message, status: str) -> bool:

@@ -13,7 +13,7 @@ from meta_emulator.world import StateError, World
 
 def create_group(world: World, number: BusinessNumber, subject: str, participants: list[str], group_id: str) -> Group:
     """Add a group of phones (wa_ids) and send ``group_lifecycle_update``."""
-    group = Group(group_id or world.ids.object_id(), number.id, subject, participants)
+    group = Group(group_id or world.ids.group_id(number.digits), number.id, subject, participants)
     world.groups[group.id] = group
     value = {
         "messaging_product": "whatsapp",

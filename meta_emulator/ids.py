@@ -26,6 +26,11 @@ class Ids:
         raw += b"\x18" + bytes([len(key)]) + key + b"\x00"
         return "wamid." + base64.b64encode(raw).decode()
 
+    def group_id(self, business: str) -> str:
+        """Return a group id: base64 with ``ZD`` in place of ``=``, never digits only, as a phone number is."""
+        raw = f"capi_group:{business}:{self._random.randrange(10**17, 10**18)}"
+        return base64.b64encode(raw.encode()).decode().replace("=", "ZD")
+
     def fbtrace(self) -> str:
         """Return a trace id as in ``error.fbtrace_id``."""
         return "A" + "".join(self._random.choices(string.ascii_letters + string.digits, k=22))

@@ -238,6 +238,12 @@ def test_a_group_message_has_a_status_for_each_participant(meta: Meta, callback:
         (ANA, "read", group),
         (ANA, "sent", group),
     ]
+    beside = sorted(
+        (value["statuses"][0]["status"], [contact["wa_id"] for contact in value.get("contacts", [])])
+        for _, value in values(meta, callback)
+        if "statuses" in value
+    )
+    assert beside == [("delivered", [ANA]), ("failed", []), ("read", [ANA]), ("sent", [ANA])]
     shown = meta.do(f"phones/{ANA}/messages", method="GET")["messages"][0]
     assert (shown["group_id"], list(shown["participants"][ANA])) == (group, ["sent", "delivered", "read"])
 

@@ -89,3 +89,10 @@ def test_their_statuses_can_be_left_out(group: Emulator) -> None:
     before = group.world.webhooks.counts["unsubscribed"]
     sent(group, TEXT)
     assert group.world.webhooks.counts["unsubscribed"] == before
+
+
+def test_a_group_s_id_cannot_be_mistaken_for_a_number(fresh: Emulator) -> None:
+    found = fresh.do("groups", {"participants": [ANA]})["id"]
+    assert found.startswith("Y2FwaV9ncm91cDo")  # base64 of capi_group:
+    body = {"type": "text", "text": {"body": "hello"}, "recipient_type": "group"}
+    assert fresh.send(body, to=found).json["messages"][0]["group_id"] == found
