@@ -33,6 +33,13 @@ _PROFILE = {
     "vertical": 40,
     "profile_picture_url": 2000,
 }
+_PROFILE_FIELDS = (*_PROFILE, "websites")
+_VERTICALS = (
+    *("ALCOHOL", "APPAREL", "AUTO", "BEAUTY", "EDU", "ENTERTAIN", "EVENT_PLAN", "FINANCE", "GOVT", "GROCERY", "HEALTH"),
+    *("HOTEL", "NONPROFIT", "ONLINE_GAMBLING", "OTC_DRUGS", "OTHER", "PHYSICAL_GAMBLING", "PROF_SERVICES"),
+    *("RESTAURANT", "RETAIL", "TRAVEL"),
+    *("NOT_A_BIZ", "UNDEFINED"),  # Only SDKs have these (observed).
+)
 _PIN = re.compile(r"[0-9]{6}")
 
 
@@ -80,11 +87,10 @@ def deregister(call: Call) -> JsonObject:
 
 
 def get_profile(call: Call) -> JsonObject:
-    """``GET /{number}/whatsapp_business_profile``: only requested fields that have a value."""
-    known = (*_PROFILE, "websites")
-    wanted = [name.strip() for name in call.text("fields").split(",") if name.strip()] or ["about"]
+    """``GET /{number}/whatsapp_business_profile``: the requested fields, by default all, that have a value."""
+    wanted = [name.strip() for name in call.text("fields").split(",") if name.strip()] or _PROFILE_FIELDS
     for name in wanted:
-        if name not in (*known, "messaging_product"):
+        if name not in (*_PROFILE_FIELDS, "messaging_product"):
             raise GraphError(
                 100,
                 message=f"(#100) Tried accessing nonexistent field ({name}) on node type (WhatsAppBusinessProfile)",
@@ -94,22 +100,26 @@ def get_profile(call: Call) -> JsonObject:
 
 
 def post_profile(call: Call) -> JsonObject:
-    """``POST /{number}/whatsapp_business_profile``."""
+    """``POST /{number}/whatsapp_business_profile``: all of the changes, or none if one is refused."""
     if call.params.get("messaging_product") != "whatsapp":
         raise parameter("The parameter messaging_product is required.")
+    changes: JsonObject = {}
     for name, maximum in _PROFILE.items():
         if name in call.params:
             value = call.params[name]
             if not isinstance(value, str) or len(value) > maximum:
                 raise parameter(f"Param {name} must be at most {maximum} characters long.")
-            call.number.profile[name] = value
+            changes[name] = value
+    if changes.get("vertical") and changes["vertical"] not in _VERTICALS:
+        raise parameter(f"Param vertical must be one of {{{', '.join(_VERTICALS)}}}.")
     websites = call.nested("websites")
     if websites is not None:
         if not isinstance(websites, list) or len(websites) > 2:
             raise parameter("Param websites must have at most 2 elements.")
-        call.number.profile["websites"] = websites
+        changes["websites"] = websites
     if handle := call.text("profile_picture_handle"):
-        call.number.profile["profile_picture_url"] = f"https://pps.whatsapp.net/v/{handle[-16:]}.jpg"
+        changes["profile_picture_url"] = f"https://pps.whatsapp.net/v/{handle[-16:]}.jpg"
+    call.number.profile.update(changes)
     return {"success": True}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from typing import Any
 
 import pytest
 
@@ -178,6 +179,21 @@ def test_a_profile_shows_what_was_set_and_asked_for(meta: Emulator) -> None:
 def test_a_profile_has_its_limits(meta: Emulator) -> None:
     body = {"messaging_product": "whatsapp", "about": "x" * 140}
     assert error(meta.post(f"{NUMBER}/whatsapp_business_profile", body))["code"] == 100
+
+
+def test_a_profile_shows_everything_if_no_field_is_asked_for(meta: Emulator) -> None:
+    body = {"messaging_product": "whatsapp", "address": "1 Quay", "websites": ["https://example.org"]}
+    meta.post(f"{NUMBER}/whatsapp_business_profile", body)
+    (shown,) = meta.get(f"{NUMBER}/whatsapp_business_profile").json["data"]
+    assert shown == {**body, "vertical": "OTHER"}
+
+
+@pytest.mark.parametrize("wrong", [{"vertical": "FISHING"}, {"websites": ["https://example.org"] * 3}])
+def test_a_profile_that_is_refused_changes_nothing(meta: Emulator, wrong: dict[str, Any]) -> None:
+    before = meta.get(f"{NUMBER}/whatsapp_business_profile").json
+    body = {"messaging_product": "whatsapp", "about": "Closed", **wrong}
+    assert error(meta.post(f"{NUMBER}/whatsapp_business_profile", body))["code"] == 100
+    assert meta.get(f"{NUMBER}/whatsapp_business_profile").json == before
 
 
 def test_blocked_users_are_listed_until_they_are_unblocked(meta: Emulator) -> None:
