@@ -109,16 +109,16 @@ def edit_template(call: Call) -> JsonObject:
         recent = [at for at in template.edited_at if now - at < 30 * _DAY]
         if len(recent) >= 10 or any(now - at < _DAY for at in recent):
             raise template_error(2388039, "Cannot be edited", "An approved template: once a day, 10 times in 30 days.")
-    components = call.nested("components")
-    if components is not None:
-        template.components = normalize_components(components, category)
-    if (lifetime := _lifetime(call)) is not None:
+    given, lifetime = call.nested("components"), _lifetime(call)
+    if given is not None:
+        template.components = normalize_components(given, category)
+    if lifetime is not None:
         template.ttl_seconds = lifetime
     template.category = category
     template.edited_at.append(now)
     template.status = "PENDING"
     template_review.start_review(world, template)
-    return {"success": True}
+    return {"success": True, "id": template.id, "name": template.name, "category": template.category}
 
 
 def delete_templates(call: Call) -> JsonObject:

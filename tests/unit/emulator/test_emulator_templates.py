@@ -181,8 +181,18 @@ def test_an_edited_template_is_reviewed_again(meta: Emulator) -> None:
     meta.do("behaviour", {"template_review": 0})
     template_id = created(meta)
     meta.do("behaviour", {"template_review": -1})
-    assert meta.post(template_id, {"components": [VARIABLES]}).json == {"success": True}
+    answer = meta.post(template_id, {"components": [VARIABLES]}).json
+    assert answer == {"success": True, "id": template_id, "name": "thanks", "category": "UTILITY"}
     assert status_of(meta, template_id) == "PENDING"
+
+
+def test_an_edit_that_is_refused_changes_nothing(meta: Emulator) -> None:
+    meta.do("behaviour", {"template_review": 0})
+    template_id = created(meta)
+    before = meta.get(template_id).json
+    wrong = {"components": [VARIABLES], "message_send_ttl_seconds": "soon"}
+    assert error(meta.post(template_id, wrong))["code"] == 100
+    assert meta.get(template_id).json == before
 
 
 def test_an_approved_template_is_edited_once_a_day(meta: Emulator) -> None:
