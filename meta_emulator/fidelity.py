@@ -80,7 +80,7 @@ BEHAVIOURS: tuple[Fidelity, ...] = (
         "error envelope, codes, titles, HTTP statuses", "as Meta", "1.4, 6", "titles that no source gives are our own"
     ),
     Fidelity("versions v18.0 to v26.0; an expired one is served by the oldest usable", "as Meta", "1.2"),
-    Fidelity("`fields=`, paging with cursors", "as Meta", "1.7", "expansion with arguments, or of lists, is ignored"),
+    Fidelity("`fields=`, paging with cursors", "as Meta", "1.7", "arguments of an expansion are ignored"),
     Fidelity("token errors, `appsecret_proof`", "as Meta", "1.3, 1.6"),
     Fidelity("rate headers", "simplified", "1.5", "constant values"),
     Fidelity(

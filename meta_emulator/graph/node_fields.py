@@ -25,6 +25,8 @@ def number_node(call: Call, number: BusinessNumber) -> JsonObject:
         "code_verification_status": "VERIFIED",
         "status": number.status if number.registered else "DISCONNECTED",
         "platform_type": "CLOUD_API",
+        "host_platform": "CLOUD_API",
+        "unified_cert_status": "APPROVED",
         "account_mode": "SANDBOX" if number.test_recipients is not None else "LIVE",
         "throughput": {"level": "HIGH" if number.messages_per_second > 80 else "STANDARD"},
         "messaging_limit_tier": tier,

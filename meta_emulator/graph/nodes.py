@@ -10,8 +10,9 @@ from meta_emulator.errors import GraphError, parameter
 from meta_emulator.graph.analytics import pricing_analytics
 from meta_emulator.graph.call import Call, JsonObject
 from meta_emulator.graph.node_fields import account_node, number_node
-from meta_emulator.graph.selection import page, select
+from meta_emulator.graph.selection import filtered, page, parse_fields, select
 from meta_emulator.graph.subscriptions import configure_number
+from meta_emulator.graph.templates import listed_templates
 
 _NUMBER_TYPE = "WhatsAppBusinessPhoneNumber"
 _NUMBER_DEFAULTS = (
@@ -24,6 +25,7 @@ _NUMBER_DEFAULTS = (
     "webhook_configuration",
 )
 _LISTED = (*_NUMBER_DEFAULTS[:-1], "status")
+_FILTERED = ("account_mode", "messaging_limit_tier", "is_official_business_account")
 _ACCOUNT_DEFAULTS = ("name", "currency", "timezone_id", "message_template_namespace")
 _PROFILE = {
     "about": 139,
@@ -63,9 +65,12 @@ def post_number(call: Call) -> JsonObject:
 
 def list_numbers(call: Call) -> JsonObject:
     """``GET /{waba}/phone_numbers``."""
-    fields = call.text("fields")
-    nodes = [number_node(call, number) for number in call.world.numbers.values()]
-    return page(call, [select(node, fields, _LISTED, _NUMBER_TYPE) for node in nodes])
+    return page(call, _numbers(call, call.text("fields")))
+
+
+def _numbers(call: Call, fields: str) -> list[JsonObject]:
+    nodes = filtered(call, [number_node(call, number) for number in call.world.numbers.values()], _FILTERED)
+    return [select(node, fields, _LISTED, _NUMBER_TYPE) for node in nodes]
 
 
 def register(call: Call) -> JsonObject:
@@ -146,9 +151,13 @@ def unblock(call: Call) -> JsonObject:
 
 def get_account(call: Call) -> JsonObject:
     """``GET /{waba}``."""
-    node = account_node(call)
-    if "pricing_analytics" in call.text("fields"):
+    node, asked = account_node(call), dict(parse_fields(call.text("fields")))
+    if "pricing_analytics" in asked:
         node["pricing_analytics"] = pricing_analytics(call.world, call.text("fields"))
+    if "phone_numbers" in asked:
+        node["phone_numbers"] = {"data": _numbers(call, asked["phone_numbers"])}
+    if "message_templates" in asked:
+        node["message_templates"] = {"data": listed_templates(call, asked["message_templates"])}
     return select(node, call.text("fields"), _ACCOUNT_DEFAULTS, "WhatsAppBusinessAccount")
 
 

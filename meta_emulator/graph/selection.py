@@ -28,12 +28,27 @@ def select(node: JsonObject, fields: str, defaults: tuple[str, ...], node_type: 
             )
         value = node[name]
         if isinstance(value, dict):
-            value = select(value, inner, tuple(value), node_type)
+            value = _expanded(value, inner, node_type)
         if value is not None:
             chosen[name] = value
     if "id" in node:
         chosen["id"] = node["id"]
     return chosen
+
+
+def filtered(call: Call, nodes: list[JsonObject], fields: tuple[str, ...]) -> list[JsonObject]:
+    """Return the nodes that fit ``filtering``: objects of ``field``, ``operator`` (EQUAL) and ``value`` in a list."""
+    rules = call.nested("filtering") or []
+    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+        raise parameter("Param filtering must be an array of objects.")
+    for rule in rules:
+        if rule.get("field") not in fields or rule.get("operator") != "EQUAL":
+            raise parameter(f"Param filtering must have the operator EQUAL and a field of {{{', '.join(fields)}}}.")
+    return [
+        node
+        for node in nodes
+        if all(str(node[rule["field"]]).lower() == str(rule.get("value")).lower() for rule in rules)
+    ]
 
 
 def parse_fields(text: str) -> list[tuple[str, str]]:
@@ -82,6 +97,14 @@ def page(call: Call, items: list[JsonObject], default: int = 25) -> JsonObject:
             paging["previous"] = _url(call, {"before": first})
         answer["paging"] = paging
     return answer
+
+
+def _expanded(value: JsonObject, inner: str, node_type: str) -> JsonObject:
+    """Return the fields that the braces after an object's name ask for; of an edge, those of each of its items."""
+    items = value.get("data")
+    if isinstance(items, list):
+        return {**value, "data": [select(item, inner, tuple(item), node_type) for item in items]}
+    return select(value, inner, tuple(value), node_type)
 
 
 def _closing(text: str, start: int) -> int:

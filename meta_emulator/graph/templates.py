@@ -72,9 +72,8 @@ def create_template(call: Call) -> JsonObject:
 
 def list_templates(call: Call) -> JsonObject:
     """``GET /{waba}/message_templates`` with filters, ``fields`` and paging."""
-    found = [template for template in call.world.templates.values() if _matches(call, template)]
-    fields = call.text("fields")
-    answer = page(call, [select(_node(call, item), fields, _DEFAULTS, _TYPE) for item in found])
+    found = listed_templates(call, call.text("fields"))
+    answer = page(call, found)
     if wanted := call.text("summary"):
         summary = {
             "total_count": len(found),
@@ -84,6 +83,12 @@ def list_templates(call: Call) -> JsonObject:
         }
         answer["summary"] = {name: summary[name] for name in wanted.split(",") if name in summary}
     return answer
+
+
+def listed_templates(call: Call, fields: str) -> list[JsonObject]:
+    """Return the templates that pass the query's filters, with these fields."""
+    found = [template for template in call.world.templates.values() if _matches(call, template)]
+    return [select(_node(call, item), fields, _DEFAULTS, _TYPE) for item in found]
 
 
 def get_template(call: Call) -> JsonObject:

@@ -144,6 +144,39 @@ def test_the_accounts_numbers_are_listed(meta: Emulator) -> None:
     assert [item["id"] for item in meta.get(f"{ACCOUNT}/phone_numbers").json["data"]] == [NUMBER, OTHER_NUMBER]
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "found"),
+    [
+        ("account_mode", "SANDBOX", [OTHER_NUMBER]),
+        ("account_mode", "LIVE", [NUMBER]),
+        ("is_official_business_account", False, [NUMBER, OTHER_NUMBER]),
+        ("is_official_business_account", "true", []),
+    ],
+)
+def test_the_list_of_numbers_can_be_filtered(meta: Emulator, field: str, value: object, found: list[str]) -> None:
+    meta.control("PATCH", f"numbers/{OTHER_NUMBER}", {"test_recipients": [ANA]})
+    rules = json.dumps([{"field": field, "operator": "EQUAL", "value": value}])
+    listed = meta.get(f"{ACCOUNT}/phone_numbers", query_string={"filtering": rules}).json["data"]
+    assert [item["id"] for item in listed] == found
+
+
+@pytest.mark.parametrize("rules", ["x", "[1]", '[{"field":"status","operator":"EQUAL","value":"X"}]'])
+def test_an_unknown_filter_is_refused(meta: Emulator, rules: str) -> None:
+    assert error(meta.get(f"{ACCOUNT}/phone_numbers", query_string={"filtering": rules}))["code"] == 100
+
+
+def test_edges_of_a_node_are_expanded(meta: Emulator) -> None:
+    meta.post(f"{ACCOUNT}/subscribed_apps")
+    fields = "phone_numbers{display_phone_number},message_templates{status},subscribed_apps{whatsapp_business_api_data}"
+    node = meta.get(f"{ACCOUNT}?fields={fields}").json
+    assert [set(node[edge]["data"][0]) for edge in ("phone_numbers", "message_templates", "subscribed_apps")] == [
+        {"display_phone_number", "id"},
+        {"status", "id"},
+        {"whatsapp_business_api_data"},
+    ]
+    assert "verified_name" in meta.get(f"{ACCOUNT}?fields=phone_numbers").json["phone_numbers"]["data"][0]
+
+
 def test_a_list_goes_on_at_next_and_ends_without_one(meta: Emulator) -> None:
     first = meta.get(f"{ACCOUNT}/phone_numbers?limit=1").json
     second = meta.get(first["paging"]["next"]).json
