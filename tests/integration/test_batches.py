@@ -477,6 +477,17 @@ def test_a_batch_that_waits_for_the_quota_stops_no_other(full_quota: Lanes, redi
     assert len(end(full_quota)) == 1
 
 
+def test_single_sends_that_wait_for_the_quota_stop_no_batch(full_quota: Lanes) -> None:
+    for index in range(161):
+        waiting = send(str(FIRST + index), type="template", template="spring en_US", priority=Priority.BULK)
+        assert full_quota.outbox.put(waiting, opens=True).outcome == "queued"
+    assert [full_quota.grant() for _ in range(4)] == [[]] * 4  # each looks at 64 lanes
+    batches = Batches(full_quota.outbox, ttl_seconds=3_600)
+    load(batches, [item(index) for index in range(300, 303)])
+    assert batches.feed(NUMBER, {}) == 3
+    assert len(end(full_quota)) == 3
+
+
 def test_who_may_be_messaged_without_room_does_not_wait_behind_who_may_not(full_quota: Lanes) -> None:
     batches = Batches(full_quota.outbox, ttl_seconds=3_600)
     full_quota.admit(message(str(FIRST + 1)), message(str(FIRST + 3)))

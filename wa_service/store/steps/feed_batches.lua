@@ -1,6 +1,6 @@
 -- Move items of batches into their lanes, a few at a time, in turn between batches. Items are checked here as `put`
 -- checks a bulk send.
--- throughput: of the number; at most twice as many lanes of bulk sends wait · count: of items that one call looks at,
+-- throughput: of the number; at most twice as many lanes of bulk sends are due · count: of items that one call looks at,
 -- divided among the batches · ttl: how long (ms) an item without `until_ms` may wait in its lane · daily_limit: of the
 -- business account `waba` · quiet: batch → end (ms) of its quiet hours, one time for all items or one a country.
 -- Return how many items were moved.
@@ -11,7 +11,9 @@ local active, moved = batches_key(number), 0
 local LEAST_WINDOW = 100
 local allowed = tonumber(redis.call('HGET', prefix .. 'meta_limits:' .. number, 'throughput') or throughput)
 local window = math.max(LEAST_WINDOW, 2 * allowed)
-local room = math.min(count, window - redis.call('ZCARD', prefix .. 'out:' .. number .. ':1'))
+-- Lanes whose head must wait until later (for the template quota, or a retry) take no other send's place.
+local due_now = redis.call('ZCOUNT', prefix .. 'out:' .. number .. ':1', '-inf', now)
+local room = math.min(count, window - due_now)
 
 local function refuse(batch, index, send, reason, title)
   local id, conversation = write_item_record(batch, index, send, retention)
