@@ -255,13 +255,16 @@ def test_the_store_of_debian_knows_wait_and_valkey_also_waits_for_the_disk(
     tmp_path: Path, require_program: Callable[[str], Path], fsync: bool
 ) -> None:
     binary = None if fsync else require_program("redis-server")
-    with running(ReplicatedValkey(tmp_path, 1, sync="everysec", binary=binary)) as servers:
+    with running(ReplicatedValkey(tmp_path, 1, sync="always" if fsync else "everysec", binary=binary)) as servers:
         with servers.client(servers.primary()) as client:  # a replica first writes existing data to its disk
             client.flushall()
             has_it: list[object] = ["WAITAOF", 1, 1, 1_000] if fsync else ["WAIT", 1, 1_000]
             eventually(lambda: client.execute_command(*has_it) in (1, [1, 1]), within=30)
         lanes = Lanes.over(replicated(servers, 1, fsync=fsync))
-        assert lanes.outbox.put(send()).outcome == "queued"
+        assert [lanes.outbox.put(send()).outcome for _ in range(5)] == ["queued"] * 5
+        report = report_replication(lanes.store)
+        assert report is not None
+        assert report.syncs_always is fsync
         if not fsync:
             without = Lanes.over(replicated(servers, 1, fsync=True))
             with pytest.raises(NotReplicatedError):

@@ -152,6 +152,9 @@ def of_replication(
     if fsync_from and tuple(int(part) for part in fsync_from.split(".")[:2]) < _WAITAOF_VERSION:
         advice = "WA_REDIS_FSYNC needs Redis or Valkey 7.2: upgrade, or leave it out."
         yield Finding("replicas' files", "wrong", f"the server is {fsync_from}", advice)
+    elif fsync_from and report.syncs_always is False:
+        advice = "Set 'appendfsync always' on the primary and every replica, or leave WA_REDIS_FSYNC out."
+        yield Finding("replicas' files", "wrong", "written once a second: nearly everything is answered 503", advice)
 
 
 def of_former_numbers(numbers: Sequence[str]) -> Iterator[Finding]:

@@ -104,7 +104,9 @@ class PlatformSettings(BaseModel):
         "WA_REDIS_REPLICAS", "Replicas that must have every write before it is acknowledged or a message is sent.", 0
     )
     redis_fsync: bool = variable(
-        "WA_REDIS_FSYNC", "The replicas and the primary must have it on disk (Redis or Valkey 7.2).", False
+        "WA_REDIS_FSYNC",
+        "The replicas and the primary must have it on disk (Redis or Valkey 7.2, `appendfsync always`).",
+        False,
     )
     failover_pause: NonNegativeFloat = variable(
         "WA_FAILOVER_PAUSE",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,13 +32,17 @@ class Sentinels:
 
 @dataclass(frozen=True, slots=True)
 class ReplicationReport:
-    """`following` replicas of `promotable`; `lag`: the longest (s); `keeps_files`: all of them (None: unknown)."""
+    """`following` replicas of `promotable`; `lag`: the longest (s); `keeps_files`: all of them (None: unknown).
+
+    `syncs_always`: whether they and the primary have `appendfsync always` (None: unknown).
+    """
 
     following: int
     promotable: int
     lag: int
     min_replicas_to_write: int
     keeps_files: bool | None
+    syncs_always: bool | None = None
     sentinels: Sentinels | None = None
 
     @property
@@ -90,7 +94,8 @@ def report_replication(store: Store) -> ReplicationReport | None:
         promotable=max(len(replicas), known),
         lag=max((int(replica.get("lag", 0)) for replica in following), default=0),
         min_replicas_to_write=_min_replicas(store),
-        keeps_files=_keep_files(pool.connection_kwargs, following),
+        keeps_files=_all_of(following, pool.connection_kwargs, _keeps_files),
+        syncs_always=_syncs_always(store) and _all_of(following, pool.connection_kwargs, _replica_syncs_always),
         sentinels=sentinels,
     )
 
@@ -116,7 +121,25 @@ def _min_replicas(store: Store) -> int:
     return int(found.get("min-replicas-to-write", 0))
 
 
-def _keep_files(kwargs: Mapping[str, Any], replicas: list[dict[str, str]]) -> bool | None:
+def _syncs_always(store: Store) -> bool | None:
+    try:
+        return fields(store.do("CONFIG", "GET", "appendfsync")).get("appendfsync") == "always"
+    except StoreUnavailableError:  # as in `_min_replicas`
+        return None
+
+
+def _keeps_files(replica: redis.Redis) -> bool:
+    return bool(replica.info("persistence")["aof_enabled"] == 1)
+
+
+def _replica_syncs_always(replica: redis.Redis) -> bool:
+    return bool(replica.config_get("appendfsync").get("appendfsync") == "always")
+
+
+def _all_of(
+    replicas: list[dict[str, str]], kwargs: Mapping[str, Any], has_it: Callable[[redis.Redis], bool]
+) -> bool | None:
+    """Whether each replica has it; None if one does not say. `kwargs`: those of the primary's connections."""
     tls = any(name.startswith("ssl_") for name in kwargs)
     options: dict[str, Any] = {
         name: value
@@ -127,7 +150,7 @@ def _keep_files(kwargs: Mapping[str, Any], replicas: list[dict[str, str]]) -> bo
     for replica in replicas:
         try:
             with redis.Redis(replica["ip"], int(replica["port"]), ssl=tls, **options) as client:
-                known.append(client.info("persistence")["aof_enabled"] == 1)
+                known.append(has_it(client))
         except (redis.RedisError, OSError, KeyError):
             return None
     return all(known)

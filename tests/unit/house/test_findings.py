@@ -63,6 +63,13 @@ def test_sentinels_that_would_call_a_new_primary_dead_are_told(down_after_ms: in
     assert (found.get("Sentinels") == "warning") == warned
 
 
+@pytest.mark.parametrize(("syncs_always", "level"), [(True, None), (None, None), (False, "wrong")])
+def test_waiting_for_the_disk_needs_servers_that_write_at_once(syncs_always: bool | None, level: str | None) -> None:
+    report = ReplicationReport(2, 2, 0, 1, keeps_files=True, syncs_always=syncs_always)
+    assert levels(findings.of_replication(report, 2, 0.0, "9.0.0")).get("replicas' files") == level
+    assert "replicas' files" not in levels(findings.of_replication(report, 2, 0.0))
+
+
 def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
     standing = overview(
         depth={"inbound": 1, "unknown": 1},
@@ -90,6 +97,7 @@ def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
         *findings.of_replication(
             ReplicationReport(2, 2, 0, 1, keeps_files=True, sentinels=Sentinels(3, 2, 1000)), 2, 0.0
         ),
+        *findings.of_replication(ReplicationReport(2, 2, 0, 1, keeps_files=True, syncs_always=False), 2, 0.0, "9.0.0"),
         *findings.of_former_numbers(["1"]),
         *diagnosis.of_overview(standing),
         *diagnosis.of_token({"is_valid": False}, NOW),
