@@ -17,6 +17,7 @@ from tests.eventually import eventually
 from tests.integration.speech_notes import File, handled, heard, notes, require_voice, started, wav, worker_pid
 from wa_service.conversation.assembly import ConversationOptions, make_pipeline
 from wa_service.conversation.http_speech import LocalSpeechClient, SpeechFailedError
+from wa_service.speech.local_server import ENVIRONMENT
 from wa_service.speech.weights import wheel_directory
 
 BREAKFAST = notes()[1]
@@ -75,6 +76,13 @@ def test_a_model_directory_without_a_model_is_said() -> None:
 
 def test_a_model_directory_of_ones_own_is_loaded(of_own_model: LocalSpeechClient) -> None:
     assert "breakfast" in heard(of_own_model, BREAKFAST.content).text
+
+
+def test_the_runtime_of_the_models_reports_to_nobody(tmp_path: Path) -> None:
+    """It would begin at its import, with a file of its reports."""
+    program = [sys.executable, "-c", "import onnxruntime"]
+    subprocess.run(program, env=ENVIRONMENT | {"HOME": str(tmp_path)}, check=True)
+    assert list(tmp_path.rglob("*")) == []
 
 
 GREEN = """

@@ -21,7 +21,14 @@ _RETRY_SETUP_AFTER = 30.0
 """Seconds until a process that could not be set up is started again."""
 _RESTART_AFTER = 0.5
 _QUEUE = 64
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "OMP_NUM_THREADS": "1",
+    "HF_HUB_OFFLINE": "1",
+    # Else it reports to Microsoft and keeps its reports in the home directory.
+    "ORT_DISABLE_TELEMETRY": "1",
+}
 """The whole environment of the process: a decoder must not see our tokens."""
 
 
