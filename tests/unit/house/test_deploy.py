@@ -126,6 +126,26 @@ def test_systemd_takes_the_units(require_program: Programs, tmp_path: Path, unit
     assert (told.returncode, told.stderr) == (0, "")
 
 
+def test_the_unit_of_web_allows_what_a_unix_socket_needs(require_program: Programs) -> None:
+    """A forbidden call would end gunicorn at its start."""
+    program = require_program("systemd-analyze")
+
+    def calls(name: str) -> set[str]:
+        if not name.startswith("@"):
+            return {name}
+        told = subprocess.run([program, "syscall-filter", name], capture_output=True, text=True, check=True)
+        members = [line.strip() for line in told.stdout.splitlines()[1:] if not line.strip().startswith("#")]
+        return {call for member in members if member for call in calls(member)}
+
+    allowed: set[str] = set()
+    text = (DEPLOY / "systemd/wa-web.service").read_text(encoding="utf-8")
+    for forbids, names in re.findall(r"^SystemCallFilter=(~?)(.+)$", text, re.MULTILINE):
+        named = {call for name in names.split() for call in calls(name)}
+        allowed = allowed - named if forbids else allowed | named
+    assert {"bind", "chown", "fchown", "umask"} <= allowed
+    assert {"ptrace", "setresuid", "chroot"} & allowed == set()
+
+
 def nginx_takes(program: Path, directory: Path, site: str) -> None:
     (directory / "site.conf").write_text(site.replace("/etc/nginx/webhook.inc", str(DEPLOY / "nginx/webhook.inc")))
     (directory / "nginx.conf").write_text(
