@@ -82,7 +82,7 @@ def test_alerts_and_dashboard_name_only_series_and_labels_that_exist(expression:
         labels.setdefault(name, set()).update(re.findall(r"(\w+)=", given))
     named = set(re.findall(r"\bwhatsapp_\w+", expression))
     assert named - set(labels) == set()
-    known = set().union(*(labels[name] for name in named)) | {"job", "instance", "le"}
+    known = set().union(*(labels[name] for name in named)) | {"job", "instance", "role", "le"}
     used = set(re.findall(r"(\w+)\s*(?:=~|!=|!~|=)\s*\"", expression))
     used |= {label.strip() for by in re.findall(r"by \(([^)]*)\)", expression) for label in by.split(",")}
     assert used <= known
