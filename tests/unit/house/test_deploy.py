@@ -171,14 +171,37 @@ def test_valkey_takes_the_settings_and_check_finds_nothing_missing(tmp_path: Pat
     assert {"appendonly yes", "min-replicas-to-write 1", "maxmemory-policy noeviction"} <= set(settings.splitlines())
 
 
-def test_the_replicated_form_waits_for_every_replica() -> None:
+def replicated_services() -> dict[str, Any]:
     class Loader(yaml.SafeLoader):
         """A loader that accepts the YAML tags of Compose."""
 
     Loader.add_multi_constructor("!", lambda *_: None)
-    text = (DEPLOY / "compose.replicated.yaml").read_text(encoding="utf-8")
-    services = yaml.load(text, Loader)["services"]
-    replicas = [name for name, one in services.items() if one and "--replicaof" in str(one.get("command"))]
+    services: dict[str, Any] = yaml.load((DEPLOY / "compose.replicated.yaml").read_text("utf-8"), Loader)["services"]
+    return services
+
+
+@pytest.mark.parametrize(("server", "is_replica"), [("valkey-1", False), ("valkey-2", True), ("valkey-3", True)])
+def test_a_server_keeps_the_role_that_sentinel_gave_it(tmp_path: Path, server: str, is_replica: bool) -> None:
+    """Else a primary that began as a replica restarts as the replica of its replica, and there is no primary."""
+    shell, option, script = replicated_services()[server]["command"]
+    assert "--replicaof" not in script
+    (tmp_path / "secret").write_text("requirepass a\nmasterauth a", encoding="utf-8")
+    for path, ours in (("/etc", DEPLOY), ("/run/secrets/valkey_conf", tmp_path / "secret"), ("/data", tmp_path)):
+        script = script.replace(path, str(ours))
+    start = [shell, option, script.replace("exec valkey-server", "true")]
+    config = tmp_path / "valkey.conf"
+    subprocess.run(start, check=True)
+    lines = config.read_text(encoding="utf-8").splitlines()
+    assert {"appendonly yes", "requirepass a"} <= set(lines)
+    assert ("replicaof valkey-1 6379" in lines) is is_replica
+    config.write_text("of Sentinel", encoding="utf-8")
+    subprocess.run(start, check=True)
+    assert config.read_text(encoding="utf-8") == "of Sentinel"
+
+
+def test_the_replicated_form_waits_for_every_replica() -> None:
+    services = replicated_services()
+    replicas = [name for name, one in services.items() if one and "replicaof" in str(one.get("command"))]
     sentinels = [name for name in services if name.startswith("sentinel-")]
     assert services["web"]["environment"]["WA_REDIS_REPLICAS"] == str(len(replicas)) == "2"
     assert services["worker"] == services["web"]
