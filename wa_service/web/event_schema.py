@@ -55,6 +55,8 @@ class EventError(_Data):
     title: str | None = None
     details: str | None = None
     advice: str | None = None
+    fbtrace_id: str | None = Field(default=None, description="Meta's id of the call that failed.")
+    http_status: int | None = Field(default=None, description="The HTTP status of Meta's answer.")
 
 
 class SendEvent(_Data):

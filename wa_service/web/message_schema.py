@@ -78,7 +78,8 @@ def _take_envelope_out(schema: Schema, type_: str) -> None:
     for name in ("messaging_product", "recipient_type", "to", "recipient", "biz_opaque_callback_data"):
         del schema["properties"][name]
     schema["properties"]["type"] = _or_null({"const": type_})
-    others: Schema = {name: False for name in TYPES if name != type_}
+    # Not `false`, which means the same: generators of clients refuse a schema that is no object.
+    others: Schema = {name: {"not": {}} for name in TYPES if name != type_}
     schema["anyOf"] = [
         {"properties": {"type": {"const": type_}}, "required": ["type"]},
         {"properties": {"type": {"type": "null"}, **others}},

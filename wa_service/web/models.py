@@ -49,7 +49,7 @@ class FieldProblem(BaseModel):
 
 
 class ProblemBody(BaseModel):
-    """RFC 9457. If Meta refused, `code`, `details` and `fbtrace_id` are Meta's own."""
+    """RFC 9457. If Meta refused, `code`, `meta_title`, `details` and `fbtrace_id` are Meta's own."""
 
     model_config = ConfigDict(extra="allow", title="Problem")
 
@@ -61,6 +61,7 @@ class ProblemBody(BaseModel):
     errors: list[FieldProblem] | None = None
     code: int | None = None
     subcode: int | None = None
+    meta_title: str | None = None
     details: str | None = None
     fbtrace_id: str | None = None
     id: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
@@ -63,6 +64,20 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         found: Any = document
         for step in reference.removeprefix("#/").split("/"):
             found = found[step]
+
+
+def test_every_schema_is_an_object(document: dict[str, Any]) -> None:
+    """OpenAPI 3.1 allows `true` and `false`, too, but generators of clients refuse the whole document."""
+
+    def properties(part: Any) -> Iterator[tuple[str, Any]]:
+        for name, value in (
+            part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+        ):
+            if name == "properties" and isinstance(value, dict):
+                yield from value.items()
+            yield from properties(value)
+
+    assert [name for name, schema in properties(document) if not isinstance(schema, dict)] == []
 
 
 @pytest.mark.parametrize(

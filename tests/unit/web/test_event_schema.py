@@ -12,9 +12,11 @@ import pytest
 
 from tests.unit.web.conftest import Web
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, delivery, status_of, text_message, value_of
+from wa_service.delivery.verdict import error_record
 from wa_service.push.event_form import event_body
 from wa_service.store.events import Entry
-from wa_service.web.event_schema import EVENT_KINDS, item_name
+from wa_service.web.event_schema import EVENT_KINDS, EventError, item_name
+from wa_service.whatsapp.errors import classify
 
 MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
 
@@ -36,6 +38,14 @@ def test_each_kind_has_an_example_that_fits(document: dict[str, Any], kind: str)
 
     assert example["kind"] == kind
     fits(document, example)
+
+
+def test_every_member_of_a_failure_is_described() -> None:
+    refused = classify(
+        400, {"error": {"code": 131026, "error_subcode": 1, "message": "Undeliverable", "fbtrace_id": "A"}}
+    )
+
+    assert EventError.model_validate(error_record(refused)).model_extra == {}
 
 
 def happened(web: Web) -> Iterator[dict[str, Any]]:

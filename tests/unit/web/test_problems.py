@@ -10,6 +10,7 @@ from flask import Flask
 from tests.unit.web.conftest import IN_CHUNKS, KEYS, BrokenChunks, Web
 from wa_service.delivery.verdict import error_record
 from wa_service.web import problems
+from wa_service.web.models import ProblemBody
 from wa_service.web.problems import META_ERRORS, ProblemError, all_kinds, kind_of, of_failure, of_meta, of_status
 from wa_service.whatsapp import errors
 from wa_service.whatsapp.errors import CODES, SUBCODES, WhatsAppError, classify
@@ -33,6 +34,7 @@ def test_every_code_of_meta_s_has_an_answer_with_its_words(code: int) -> None:
     told = problem.get_json(force=True)
     assert problem.status_code == kind_of(CODES[code].error).status == told["status"]
     assert (told["code"], told["details"], told["retryable"]) == (code, "Why", CODES[code].retryable)
+    assert told.keys() <= ProblemBody.model_fields.keys()
 
 
 def possible_errors(error: type[WhatsAppError]) -> list[WhatsAppError]:
