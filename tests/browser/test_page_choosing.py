@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -58,6 +60,26 @@ def test_a_list_is_a_sheet_to_pick_from(phone: Page, business: Business) -> None
         "type": "list_reply",
         "list_reply": {"id": "r1", "title": "Breakfast", "description": "When and where"},
     }
+
+
+@pytest.mark.parametrize(
+    ("interactive", "listed"),
+    [
+        ({"type": "product", "action": {"catalog_id": "1", "product_retailer_id": "fern-2"}}, ["fern-2"]),
+        ({"type": "catalog_message", "action": {"name": "catalog_message"}}, []),
+    ],
+    ids=["product", "catalog"],
+)
+def test_a_product_is_shown_and_ordered(
+    phone: Page, business: Business, interactive: dict[str, Any], listed: list[str]
+) -> None:
+    business.send({"type": "interactive", "interactive": interactive | {"body": {"text": "Our plants"}}})
+
+    shown = bubble(phone, "Our plants")
+    expect(shown.get_by_role("listitem")).to_have_text(listed)
+    shown.get_by_role("button", name="Order").click()
+    phone.get_by_role("dialog").get_by_role("button", name="Send").click()
+    assert last_heard(business)["type"] == "order"
 
 
 def test_a_quick_reply_of_a_template_is_pressed(phone: Page, business: Business) -> None:

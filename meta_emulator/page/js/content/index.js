@@ -1,6 +1,6 @@
 /** The content of a bubble by message type. Unknown shapes become a card with their JSON. */
 
-import { button, el } from "../element.js";
+import { button, el, kept } from "../element.js";
 import { isOnlyEmoji, richText } from "../rich-text.js";
 import { contacts, location, notice, order } from "./cards.js";
 import { interactive } from "./interactive.js";
@@ -32,7 +32,7 @@ export function contentOf(message, acts) {
   if (message.revoked) return [el("p", { class: "faint" }, "This message was deleted.")];
   try {
     const kind = Object.hasOwn(KINDS, message.type) ? KINDS[message.type] : unknown;
-    return [kind(message, acts)].flat();
+    return kept([kind(message, acts)]);
   } catch {
     return [unknown(message)];
   }
