@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from tests.browser.pictures import png
 from tests.browser.stand_in import ANA, BEN, OTHER_NUMBER, Business, OpenPage
@@ -14,6 +17,29 @@ from tests.eventually import eventually
 
 PNG: FilePayload = {"name": "view.png", "mimeType": "image/png", "buffer": png(24, 16)}
 PDF: FilePayload = {"name": "bill.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"}
+
+
+REFUSAL = {"error": "The phone is busy."}
+
+
+def is_post(route: Route) -> bool:
+    return route.request.method == "POST"
+
+
+@contextmanager
+def refused(page: Page, address: str, nth: int = 1) -> Iterator[None]:
+    """Inside the block the n-th POST to the address is refused."""
+    posts = count(1)
+
+    def judge(route: Route) -> None:
+        if is_post(route) and next(posts) == nth:
+            route.fulfill(status=409, json=REFUSAL)
+        else:
+            route.continue_()
+
+    page.route(address, judge)
+    yield
+    page.unroute(address, judge)
 
 
 def attach(page: Page, *files: FilePayload) -> None:
@@ -96,6 +122,21 @@ def test_any_file_goes_out_as_a_document_with_its_name(phone: Page, business: Bu
 def test_each_of_several_files_is_a_message(phone: Page, business: Business) -> None:
     attach(phone, PNG, PDF)
     phone.get_by_role("button", name="Send", exact=True).click()
+    eventually(lambda: len(business.heard) == 2)
+    assert [message["type"] for message in business.heard] == ["image", "document"]
+
+
+def test_of_several_files_only_those_that_were_not_sent_stay(phone: Page, business: Business) -> None:
+    attach(phone, PNG, PDF)
+    box(phone).fill("the view")
+    with refused(phone, "**/phones/*/files", nth=2):
+        phone.get_by_role("button", name="Send", exact=True).click()
+        expect(phone.get_by_role("alert")).to_contain_text("Not sent. The phone is busy.")
+    expect(phone.get_by_role("list", name="Files to send").get_by_role("listitem")).to_have_text(["bill.pdf"])
+    expect(box(phone)).to_have_value("")
+
+    phone.get_by_role("button", name="Send", exact=True).click()
+
     eventually(lambda: len(business.heard) == 2)
     assert [message["type"] for message in business.heard] == ["image", "document"]
 
@@ -244,6 +285,33 @@ def test_what_the_emulator_refuses_stays_in_the_box(phone: Page) -> None:
     expect(box(phone)).to_have_value("important")
 
 
+def test_a_reply_that_was_not_sent_keeps_its_quote(phone: Page, business: Business) -> None:
+    business.writes("hi")
+    wamid = business.text("until when?")
+    act(phone, "until when?", "Reply")
+    with refused(phone, "**/phones/*/messages"):
+        write(phone, "until Sunday")
+        expect(phone.get_by_role("alert")).to_contain_text("Not sent. The phone is busy.")
+
+    phone.get_by_role("button", name="Send", exact=True).click()
+
+    eventually(lambda: len(business.heard) == 2)
+    assert business.heard[-1]["context"]["id"] == wamid
+
+
+def test_what_was_not_sent_stays_on_its_phone(phone: Page, business: Business) -> None:
+    held: list[Route] = []
+    phone.route("**/phones/*/messages", lambda route: held.append(route) if is_post(route) else route.continue_())
+    write(phone, "from Ana")
+    phone.get_by_role("button", name="Ben").click()
+    expect(phone.get_by_role("main")).to_contain_text("you are Ben")
+    held[0].fulfill(status=409, json=REFUSAL)
+    expect(phone.get_by_role("alert")).to_contain_text("Not sent. The phone is busy.")
+    expect(box(phone)).to_have_value("")
+    phone.get_by_role("button", name="Ana").click()
+    expect(box(phone)).to_have_value("from Ana")
+
+
 def test_a_phone_is_added_by_one_click(phone: Page, business: Business) -> None:
     phone.get_by_role("button", name="Add phone").click()
     expect(phone.get_by_role("list", name="Phones").get_by_role("button", name="Chiara")).to_have_attribute(
@@ -278,6 +346,16 @@ def test_a_person_chooses_the_number_to_write_to(two_numbers: Business, open_pag
     write(page, "to the other one")
     eventually(lambda: two_numbers.shown())
     assert two_numbers.shown()[0]["number_id"] == OTHER_NUMBER
+
+
+def test_a_reply_stays_with_its_number(two_numbers: Business, open_page: OpenPage) -> None:
+    page = open_page(two_numbers)
+    write(page, "to the first")
+    act(page, "to the first", "Reply")
+    page.get_by_label("Business number").select_option(OTHER_NUMBER)
+    write(page, "to the other one")
+    eventually(lambda: len(two_numbers.heard) == 2)
+    assert "context" not in two_numbers.heard[-1]
 
 
 def test_the_settings_of_a_phone_change_the_phone(phone: Page, business: Business) -> None:

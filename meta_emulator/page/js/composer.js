@@ -14,6 +14,7 @@ const LARGEST_FILE = 100 * 1024 * 1024;
 
 export class Composer {
   #waId = "";
+  #numberId = "";
   #reply = null;
   #files = [];
   #recorder = null;
@@ -21,8 +22,8 @@ export class Composer {
   #clock = null;
 
   /**
-   * `onMessage(message, replyTo)`, `onFiles(files, caption, replyTo)`, `onVoice(file, replyTo)` send; `onJson()` opens
-   * the dialog.
+   * `onMessage(message, replyTo)`, `onFiles(files, caption, replyTo)`, `onVoice(file, replyTo)` send; `onFiles` takes
+   * each file out of `files` once it is sent. `onJson()` opens the dialog.
    */
   constructor({ names, onMessage, onFiles, onVoice, onJson }) {
     Object.assign(this, { names, onMessage, onFiles, onVoice });
@@ -65,8 +66,10 @@ export class Composer {
     this.#changed();
   }
 
-  /** Show the draft of this phone. */
-  open(waId) {
+  /** Show the draft of this phone. A message to another number answers nothing of this one. */
+  open(waId, numberId) {
+    if (numberId !== this.#numberId) this.reply(null);
+    this.#numberId = numberId;
     if (waId === this.#waId) return;
     this.#discard();
     this.#waId = waId;
@@ -104,25 +107,39 @@ export class Composer {
     this.focus();
   }
 
-  /** Send text and files; restore them after a failure. */
+  /** Send text and files; after a failure restore what was not sent, with its quote. */
   async submit() {
     const text = this.box.value.trim();
-    const [files, replyTo] = [this.#files, this.#reply];
-    if (!text && files.length === 0) return;
+    const [waId, files, replyTo] = [this.#waId, [...this.#files], this.#reply];
+    const count = files.length;
+    if (!text && count === 0) return;
     this.box.value = "";
     this.#files = [];
     this.reply(null);
     this.#showFiles();
     try {
-      if (files.length > 0) await this.onFiles(files, text, replyTo);
+      if (count > 0) await this.onFiles(files, text, replyTo);
       else await this.onMessage({ type: "text", text: { body: text } }, replyTo);
     } catch (error) {
       if (!(error instanceof ControlError)) throw error;
       toast(`Not sent. ${error.message}`);
-      this.box.value ||= text;
-      this.#files = files;
+      // The first file took caption and quote along.
+      if (files.length === count) this.#restore(waId, text, replyTo);
+      if (waId !== this.#waId) return;
+      this.#files = [...files, ...this.#files];
       this.#showFiles();
     }
+  }
+
+  /** Put an unsent text and its quote back, unless others took their place; of another phone only its draft. */
+  #restore(waId, text, replyTo) {
+    if (waId !== this.#waId) {
+      if (!remembered(`draft.${waId}`)) remember(`draft.${waId}`, text);
+      return;
+    }
+    this.box.value ||= text;
+    if (replyTo && !this.#reply) this.reply(replyTo);
+    this.#changed();
   }
 
   #unreply() {

@@ -146,12 +146,12 @@ class Page {
     return this.controls.write(this.waId, this.numberId, { ...message, ...context });
   }
 
-  /** One message per file; the first carries the caption and the quote. */
+  /** One message per file, which is taken out of `files`; the first carries the caption and the quote. */
   async sendFiles(files, caption, replyTo) {
     const [waId, numberId] = [this.waId, this.numberId];
-    for (const [position, file] of files.entries()) {
-      const first = position === 0;
-      await this.controls.sendFile(waId, numberId, file, first ? { caption, context: replyTo?.id } : {});
+    for (let more = { caption, context: replyTo?.id }; files.length > 0; more = {}) {
+      await this.controls.sendFile(waId, numberId, files[0], more);
+      files.shift();
     }
   }
 
@@ -227,7 +227,7 @@ class Page {
     if (waId) goTo(waId, this.world.numbers.size > 1 ? this.numberId : "");
     this.conversation.open(this.world.shown(waId, this.numberId));
     if (this.traffic.messageId) this.conversation.choose(this.traffic.messageId);
-    this.composer.open(waId);
+    this.composer.open(waId, this.numberId);
     this.#markRead();
     this.header.typing(0, this.phone, this.number);
     this.header.render(this.phone, this.number);
