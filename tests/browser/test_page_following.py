@@ -135,6 +135,23 @@ def test_the_page_comes_back_with_the_emulator(phone: Page, business: Business) 
     expect(bubble(phone, "back again")).to_be_visible()
 
 
+def test_who_reads_above_keeps_the_place_when_the_page_connects_again(phone: Page, business: Business) -> None:
+    """A page that was hidden for ten seconds connects again, too."""
+    with business.away():
+        for number in range(160):
+            business.writes(f"message {number}.")
+    expect(bubble(phone, "message 159.")).to_be_visible()
+    phone.reload()
+    phone.get_by_role("button", name="Show earlier messages").click()
+    bubble(phone, "message 1.").scroll_into_view_if_needed()
+    business.control("refuse", {"seconds": 0.3})
+    expect(phone.get_by_text("The emulator is unavailable.")).to_be_visible()
+    expect(phone.get_by_text("The emulator is unavailable.")).to_have_count(0)
+    business.text("back again")
+    expect(bubble(phone, "back again")).to_have_count(1)
+    expect(bubble(phone, "message 1.")).to_be_in_viewport()
+
+
 def test_a_missing_business_is_told_with_what_to_do(phone: Page, business: Business) -> None:
     with business.away():
         phone.reload()

@@ -10,6 +10,7 @@ const GROUP_SECONDS = 120;
 const NEAR_THE_END = 80;
 
 export class Conversation {
+  #key = "";
   #bubbles = new Map();
   #days = new Set();
   #shown = new Map();
@@ -37,8 +38,15 @@ export class Conversation {
     resized.observe(this.log);
   }
 
-  /** Show a conversation; screen readers announce nothing of it. */
-  open(messages) {
+  /** Show a conversation; screen readers announce nothing of it. One that is shown already keeps its place. */
+  open(key, messages) {
+    const goesOn = key === this.#key && this.#shown.size > 0 && this.#isIn(messages);
+    this.#key = key;
+    if (goesOn) {
+      for (const message of messages) this.put(message);
+      this.setTyping(false);
+      return;
+    }
     this.log.setAttribute("aria-live", "off");
     const focused = document.activeElement?.closest("#messages .message")?.dataset.id;
     this.#bubbles.clear();
@@ -99,6 +107,12 @@ export class Conversation {
     this.#top = this.scroller.scrollTop;
     this.#missed = 0;
     this.#newer.hidden = true;
+  }
+
+  /** Whether these messages include all that are shown; after a reset they do not. */
+  #isIn(messages) {
+    const ids = new Set(messages.map((message) => message.id));
+    return [...this.#shown.keys()].every((id) => ids.has(id));
   }
 
   #append(message) {

@@ -225,7 +225,7 @@ class Page {
     this.waId = waId;
     this.numberId = this.world.numbers.has(wantedNumber) ? wantedNumber : (this.world.numbers.keys().next().value ?? "");
     if (waId) goTo(waId, this.world.numbers.size > 1 ? this.numberId : "");
-    this.conversation.open(this.world.shown(waId, this.numberId));
+    this.conversation.open(`${waId}/${this.numberId}`, this.world.shown(waId, this.numberId));
     if (this.traffic.messageId) this.conversation.choose(this.traffic.messageId);
     this.composer.open(waId, this.numberId);
     this.#markRead();
