@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -488,6 +489,59 @@ class TestRepliesThatWait:
         self.wait(lanes, message("", user_id="GB.1", timestamp=self.NOW - 9), "one")
         handled(lanes, rotation("GB.1", "GB.2"))
         assert self.leave(lanes) == [("GB.2", "one")]
+
+    CHANGES = (
+        pytest.param({"customer": OLD}, lambda at: only_number(at=at), NEW, id="new number"),
+        pytest.param(
+            {"customer": OLD, "user_id": "GB.1"}, lambda at: message(OLD, user_id="GB.2"), "GB.1", id="next holder"
+        ),
+        pytest.param(
+            {"customer": "", "user_id": "GB.1"}, lambda at: rotation("GB.1", "GB.2"), "GB.2", id="new user id"
+        ),
+    )
+
+    @pytest.mark.parametrize(("wrote", "change", "goes_to"), CHANGES)
+    @pytest.mark.parametrize("is_answered", [True, False])
+    def test_one_that_was_being_made_goes_there_too(
+        self, lanes: Lanes, wrote: dict[str, str], change: Callable[[int], Piece], goes_to: str, *, is_answered: bool
+    ) -> None:
+        lanes.admit(message(**wrote, timestamp=self.NOW - 9))
+        _, (work,) = lanes.inbox.take("p", time.monotonic_ns(), 1)
+        lanes.admit(change(self.NOW - 5))
+        reply = {"type": "text", "text": {"body": "one"}}
+        sends = ReplySends(DAY_MS).make(work.stored, [reply], address=work.stored.piece.addresses[0])
+        if is_answered:
+            assert lanes.inbox.finish(work, "p", sends)
+        else:
+            assert lanes.inbox.dead_letter(work, "p", "failed", "a defect", replies=sends)
+        assert self.leave(lanes) == [(goes_to, "one")]
+
+    @pytest.mark.parametrize(("wrote", "change", "goes_to"), CHANGES)
+    @pytest.mark.parametrize("then", ["tried again", "lost with its worker"])
+    def test_one_that_was_being_sent_but_did_not_leave_goes_there_too(
+        self, lanes: Lanes, wrote: dict[str, str], change: Callable[[int], Piece], goes_to: str, then: str
+    ) -> None:
+        self.wait(lanes, message(**wrote, timestamp=self.NOW - 9), "one")
+        (leaving,) = lanes.grant()
+        handled(lanes, change(self.NOW - 5))
+        if then == "tried again":
+            lanes.outbox.done(NUMBER, leaving, SendOutcome("retry", never_left=True))
+        else:
+            lanes.inbox.release_consumer("p", died=True, begun=[])
+        assert self.leave(lanes) == [(goes_to, "one")]
+
+    def test_one_that_is_sent_once_more_as_meta_was_silent_goes_there_too(
+        self, store: Store, redis_client: redis.Redis
+    ) -> None:
+        lanes = Lanes.over(store, resend_unknown=True)
+        self.wait(lanes, message(OLD, timestamp=self.NOW - 9), "one")
+        (leaving,) = lanes.grant()
+        lanes.outbox.done(NUMBER, leaving, SendOutcome("unknown"))
+        handled(lanes, only_number(at=self.NOW - 5))
+        redis_client.rpush(f"{PREFIX}confirmed:{NUMBER}", *[10**15] * 3)
+        redis_client.zadd(f"{PREFIX}unknown", {leaving.id: 0})
+        assert lanes.outbox.settle() == [(leaving.id, "resent")]
+        assert self.leave(lanes) == [(NEW, "one")]
 
     def test_what_is_being_sent_stays_as_it_left(self, lanes: Lanes) -> None:
         self.wait(lanes, message(OLD, timestamp=self.NOW - 9), "one", "two")

@@ -64,6 +64,7 @@ if v[1] ~= token or redis.call('ZREM', prefix .. 'busy', id) == 0 then
   -- The claim expired before the message was sent (a frozen process): it is known not to have left, so queue it again.
   if outcome == 'retry' and details.never_left and v[1] == token and redis.call('ZREM', prefix .. 'unknown', id) == 1 then
     redis.call('HSET', record, 'status', 'queued', 'rank', 0, 'outcome_token', token)
+    readdress_again(id, conversation)
     pair_refund(conversation)
     enter_lane(number, conversation, id, redis.call('HGET', record, 'urgent') == '1', false)
     is_written = true
@@ -90,6 +91,7 @@ local function falls_back(code)
 end
 if outcome == 'retry' then
   redis.call('HSET', record, 'status', 'queued', 'rank', 0)
+  readdress_again(id, conversation)
   if details.never_left then pair_refund(conversation) end
   if details.retry_class then redis.call('HINCRBY', record, 'retries:' .. details.retry_class, 1) end
   if details.error then

@@ -4,7 +4,7 @@
 -- id>:<token>" of sends that may have left.
 -- Return how many leases and claims it had.
 -- args: consumer died:flag begun_is_known:flag begun...
--- include: allow_when_full clock wake lane record pair
+-- include: allow_when_full clock wake identity lane record pair
 local leases = prefix .. 'leases:' .. consumer
 
 -- A conversation may have been held at two deaths by chance, and is due at once. From the third on it waits 1, 2, 4 …
@@ -43,6 +43,7 @@ local function take_grant_back(id, number, conversation, token)
   redis.call('ZREM', prefix .. 'busy', id)
   redis.call('ZREM', prefix .. 'rate:' .. number, id .. ':' .. token)
   redis.call('HSET', record_key(id), 'status', 'queued', 'rank', 0)
+  readdress_again(id, conversation)
   pair_refund(conversation)
   local pause_key = prefix .. 'pause:' .. number
   if redis.call('HGET', pause_key, 'probe') == id then redis.call('HSET', pause_key, 'until', now, 'probe', '') end

@@ -4,7 +4,7 @@
 -- expired.
 -- Return {id, verdict, ...}.
 -- args: settle_ms:number retention:number resend:flag
--- include: allow_when_full clock lifetime wake thread events lane batch record
+-- include: allow_when_full clock lifetime wake thread events identity lane batch record
 local LONGEST_UNKNOWN_MS = 86400000
 local verdicts, unknown = {}, prefix .. 'unknown'
 local rejected_at = tonumber(redis.call('GET', prefix .. 'webhook_rejected_at') or 0)
@@ -33,6 +33,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', unknown, '-inf', now, 'LIMIT', 0
   elseif resend and now < since + LONGEST_UNKNOWN_MS and v[4] ~= 'template' and not v[8] and not v[5] and v[6] and tonumber(v[7] or 0) > wall then
     redis.call('ZREM', unknown, id)
     redis.call('HSET', record, 'resent', now, 'status', 'queued', 'rank', 0)
+    readdress_again(id, conversation)
     enter_lane(number, conversation, id, false, false)
     count_in_batch(id)
     verdicts[#verdicts + 1] = id

@@ -476,35 +476,68 @@ local function put_first(conversation, id)
   redis.call('HSET', contact_key(conversation), 'addresses', others == '' and id or id .. ' ' .. others)
 end
 
--- readdress(conversation, former): the replies that wait in its lane go from an address that the customer no longer has
--- to one that they have: from a number to a number, else to the current user id. A caller's send goes where the caller
--- wrote. A reply's body begins as ReplySends writes it.
+-- current_address(conversation, of_id) -> where a reply to one of its addresses goes: to a number, else to the current
+-- user id; of_id: to the user id. nil: nowhere.
+local function current_address(conversation, of_id)
+  local addresses = addresses_of(conversation)
+  for _, address in ipairs(of_id and {} or addresses) do
+    if not string.find(address, '.', 1, true) then return address end
+  end
+  return first_user_id(addresses)
+end
+
+-- A reply's body begins as ReplySends writes it. A caller's send goes where the caller wrote.
 local BODY = '{"messaging_product":"whatsapp","recipient_type":"individual","%s":%s'
 local function body_to(address)
   return string.format(BODY, string.find(address, '.', 1, true) and 'recipient' or 'to', cjson.encode(address))
 end
 
+-- addressed_to(to, body, former) -> the body of a reply to `former`, to `to`; nil if the reply is to another address.
+local function addressed_to(to, body, former)
+  local start = body_to(former)
+  return string.sub(body, 1, #start) == start and body_to(to) .. string.sub(body, #start + 1) or nil
+end
+
+-- readdress(conversation, former): the replies that wait in its lane go from an address that the customer no longer has
+-- to one that they have.
 local function readdress(conversation, former)
-  if not former[1] then return end
-  local addresses = addresses_of(conversation)
-  local to = first_user_id(addresses)
-  for _, address in ipairs(string.find(former[1], '.', 1, true) and {} or addresses) do
-    if not string.find(address, '.', 1, true) then to = address break end
-  end
+  local to = former[1] and current_address(conversation, string.find(former[1], '.', 1, true))
   if not to then return end
-  local starts = {}
-  for i, address in ipairs(former) do starts[i] = body_to(address) end
   for _, id in ipairs(redis.call('LRANGE', prefix .. 'lane:' .. conversation, 0, -1)) do
     local record = prefix .. 'record:' .. id
     local v = redis.call('HMGET', record, 'origin', 'body')
     local body = v[1] and v[1] ~= '' and v[2] or ''
-    for _, start in ipairs(starts) do
-      if string.sub(body, 1, #start) == start and not redis.call('ZSCORE', prefix .. 'busy', id) then
-        redis.call('HSET', record, 'body', body_to(to) .. string.sub(body, #start + 1), 'to', to)
+    for _, address in ipairs(former) do
+      local changed = addressed_to(to, body, address)
+      if changed and not redis.call('ZSCORE', prefix .. 'busy', id) then
+        redis.call('HSET', record, 'body', changed, 'to', to)
         break
       end
     end
   end
+end
+
+-- recipient_now(conversation, to, body) -> recipient and body of a reply that enters its lane. While it was made, or
+-- was being sent, its customer may have left the address.
+local function recipient_now(conversation, to, body)
+  local is_id = string.find(to, '.', 1, true)
+  local v = redis.call('HMGET', contact_key(conversation), 'addresses', 'former')
+  local function has(addresses) return string.find(' ' .. (addresses or '') .. ' ', ' ' .. to .. ' ', 1, true) end
+  if is_id and is_parent(to) or not is_id and (has(v[1]) or not has(v[2])) then return to, body end
+  local current = current_address(conversation, is_id)
+  local changed = current and addressed_to(current, body, to)
+  if changed then return current, changed end
+  return to, body
+end
+
+-- readdress_again(id, conversation): the same for a record that enters its lane again.
+local function readdress_again(id, conversation)
+  local record = prefix .. 'record:' .. id
+  local v = redis.call('HMGET', record, 'origin', 'to', 'body')
+  if not v[1] or v[1] == '' or not v[2] or not v[3] then return end
+  local current = redis.call('GET', prefix .. 'joined:' .. conversation) or conversation
+  local to, body = recipient_now(current, v[2], v[3])
+  if to ~= v[2] then redis.call('HSET', record, 'to', to, 'body', body) end
 end
 
 local function resolve(number, who, retention)
