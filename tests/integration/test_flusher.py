@@ -14,7 +14,8 @@ import redis
 from structlog.testing import capture_logs
 
 from tests.eventually import eventually
-from tests.keys import PREFIX
+from tests.integration.lanes import Lanes
+from tests.keys import NAMES, PREFIX
 from wa_service.store import confirmation as confirmation_module
 from wa_service.store import flusher as flusher_module
 from wa_service.store.availability import Availability
@@ -98,6 +99,21 @@ def test_a_refused_command_makes_the_store_say_no(store: Store) -> None:
     store.do("SET", "text", "x")
     with pytest.raises(StoreUnavailableError):
         store.do("INCR", "text")
+
+
+def test_what_the_server_refuses_is_logged_once_a_minute_with_its_name(lanes: Lanes) -> None:
+    lanes.store.do("SET", NAMES.workers, "no set")
+    with capture_logs() as lines:
+        for _ in range(3):
+            with pytest.raises(StoreUnavailableError):
+                lanes.inbox.heartbeat("p")
+            with pytest.raises(StoreUnavailableError):
+                lanes.store.do("ZCARD", NAMES.workers)
+            with pytest.raises(StoreUnavailableError):
+                lanes.store.do("NOSUCH", "15551230001 wrote this")
+    assert {line["event"] for line in lines} == {"whatsapp.store.refused"}
+    refused = "ResponseError: WRONGTYPE"
+    assert [(line["command"], line["error"]) for line in lines] == [("heartbeat", refused), ("ZCARD", refused)]
 
 
 def test_an_error_does_not_tell_what_was_written(store: Store) -> None:

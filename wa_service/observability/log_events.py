@@ -194,6 +194,12 @@ LOG_EVENTS = (
     LogEvent("whatsapp.settings", "A warning about the settings, at start.", "`warning`"),
     LogEvent("whatsapp.store.unavailable", "Redis did not answer at start."),
     LogEvent(
+        "whatsapp.store.refused",
+        "Redis is available and refused a command or step: its memory is full, a key has a wrong type, or a defect. "
+        "The work is retried. One line a minute and kind.",
+        "`command` (a step, or Redis's), `error` (its kind), `count`",
+    ),
+    LogEvent(
         "whatsapp.store.probe_failed",
         "A defect kept this process from finding out whether Redis is back; it goes on trying.",
         "a traceback",

@@ -7,6 +7,7 @@ a command is retried only if the server says that it was not executed (NOSCRIPT,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from queue import Empty, LifoQueue
@@ -14,10 +15,12 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import MaxConnectionsError
+from redis.exceptions import MaxConnectionsError, NoPermissionError
 from redis.retry import Retry
 from redis.sentinel import SentinelConnectionPool
 
+from wa_service.observability import log
+from wa_service.observability.log_throttle import LogThrottle
 from wa_service.store.availability import Availability
 from wa_service.store.blocking import BlockingPops
 from wa_service.store.confirmation import Confirmation
@@ -28,6 +31,8 @@ from wa_service.store.server_address import SOCKET_SECONDS, SlotConnection, open
 
 _SCRIPTS = load_scripts()
 _FIELDS = 2
+_REFUSED_EVERY = 60.0
+_PACKED_STEP = re.compile(rb"\*\d+\r\n\$7\r\nEVALSHA\r\n\$40\r\n([0-9a-f]{40})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ class Store:
         self.availability = Availability(client.connection_pool, self.keys.of("tick"))
         self._replication = replication
         self._on_connect: list[Callable[[], None]] = []
+        self._refusals = LogThrottle(_REFUSED_EVERY)
         self.flusher = self._new_flusher(None)
         # A separate connection for replicated writes, so that other calls do not wait for replicas.
         self.replicated = self.flusher
@@ -165,10 +171,27 @@ class Store:
             NotReplicatedError: all or none were executed, and too few replicas have them.
         """
         results = (self.replicated if replicated else self.flusher).run(commands)
-        for result in results:
+        for command, result in zip(commands, results, strict=True):
             if isinstance(result, Exception):
+                self._log_refusal(command, result)
                 raise StoreUnavailableError(_plain(result)) from result
         return results
+
+    def _log_refusal(self, command: Command, refusal: Exception) -> None:
+        """Log what an available server refused: a key of a wrong type, or a defect, which callers retry in vain."""
+        if isinstance(refusal, NoPermissionError) or str(refusal).startswith("unknown "):
+            return  # a managed server's, which their callers expect
+        name, error = self._name_of(command), _plain(refusal)
+        if count := self._refusals.count((name, error)):
+            log.get_logger().error("whatsapp.store.refused", command=name, error=error, count=count)
+
+    def _name_of(self, command: Command) -> str:
+        """Return the name of a step, or of a command of the server's."""
+        if not isinstance(command, bytes):
+            return str(command[0])
+        packed = _PACKED_STEP.match(command)
+        sha = packed[1].decode() if packed else ""
+        return next((name for name, script in self._scripts.items() if script.sha == sha), "")
 
     def call(self, name: str, /, **arguments: StepArgument) -> Any:
         """Run one step and return its result."""
