@@ -18,6 +18,7 @@ import redis
 
 from tests.integration.lanes import NUMBER, Lanes
 from tests.keys import NAMES, PREFIX
+from wa_service.store.inbox import Work
 from wa_service.store.stored_event import StoredEvent
 from wa_service.whatsapp.addresses import spellings
 from wa_service.whatsapp.webhooks.events import Piece, walk
@@ -240,12 +241,12 @@ def check(client: redis.Redis, world: World, everybody: dict[str, str], *, in_or
                 assert holders == {owners[human.user_id]}, f"{seed}: {human} lost the number"
 
 
-def tell(lanes: Lanes, told: list[Piece | tuple[Identity, int]]) -> None:
-    """Admit everything in order, in one round trip."""
+def tell(lanes: Lanes, told: list[Piece | tuple[Identity, int]], *, at_once: bool = False) -> None:
+    """Admit everything in order, in one round trip; `at_once`: when it was written, so that it is answered."""
     now = int(time.time() * 1000)
     results = lanes.store.run(
         [
-            lanes.inbox.admit(one, now)
+            lanes.inbox.admit(one, one.timestamp * 1000 if at_once else now)
             if isinstance(one, Piece)
             else lanes.inbox.link(NUMBER, one[0], one[1], only_known=False)
             for one in told
@@ -291,13 +292,47 @@ def test_what_waits_for_a_person_goes_to_an_address_of_theirs(lanes: Lanes, redi
                 stored = StoredEvent(one, 1)
                 (send,) = replies.make(stored, [{"type": "text", "text": {"body": "hi"}}], address=address)
                 lanes.outbox.put(send)
-        for conversation, addresses in contacts(redis_client).items():
-            for id_ in redis_client.lrange(NAMES.lane(conversation), 0, -1):
-                body = orjson.loads(redis_client.hget(f"{PREFIX}record:{id_.decode()}", "body") or b"")
-                to = body.get("to") or body["recipient"]
-                current = [address for address in addresses if "." not in address]
-                current += next([address] for address in addresses if "." in address)
-                assert set(spellings(to)) & set(current), f"{seed}: {to} is not one of {current}"
+        check_recipients(redis_client, seed)
+
+
+def check_recipients(client: redis.Redis, seed: int) -> None:
+    """Every answer that waits goes to an address that its customer has now."""
+    for conversation, addresses in contacts(client).items():
+        for id_ in client.lrange(NAMES.lane(conversation), 0, -1):
+            body = orjson.loads(client.hget(f"{PREFIX}record:{id_.decode()}", "body") or b"")
+            to = body.get("to") or body["recipient"]
+            current = [address for address in addresses if "." not in address]
+            current += next([address] for address in addresses if "." in address)
+            assert set(spellings(to)) & set(current), f"{seed}: {to} is not one of {current}"
+
+
+def test_what_is_made_meanwhile_for_a_person_goes_to_an_address_of_theirs(
+    lanes: Lanes, redis_client: redis.Redis
+) -> None:
+    """Messages are handled while the next events arrive, and their answers are addressed as of when they were taken."""
+    replies = ReplySends(86_400_000)
+
+    def finish(work: Work) -> None:
+        piece = work.stored.piece
+        texts = [{"type": "text", "text": {"body": "hi"}}] if piece.raw["type"] == "text" else []
+        address = reply_address(piece.addresses, work.conversation, work.contact)
+        lanes.inbox.finish(work, "w", replies.make(work.stored, texts, address=address))
+
+    for seed in range(SUITE // 5):
+        dice = random.Random(seed)
+        world = World(dice)
+        world.live(dice.randrange(4, 20))
+        redis_client.flushdb()
+        under_way: list[Work] = []
+        for one in world.told:
+            tell(lanes, [one], at_once=True)
+            under_way += lanes.inbox.take("w", next(_serial), 5)[1]
+            dice.shuffle(under_way)
+            while under_way and dice.random() < 0.4:
+                finish(under_way.pop())
+        for work in under_way:
+            finish(work)
+        check_recipients(redis_client, seed)
 
 
 def test_numbers_alone_follow_their_people(lanes: Lanes, redis_client: redis.Redis) -> None:
