@@ -87,7 +87,7 @@ BEHAVIOURS: tuple[Fidelity, ...] = (
         "validation of text, media, location, contacts, reaction, interactive",
         "as Meta",
         "2.3 to 2.5",
-        "no quick replies in carousel cards: their form is unconfirmed",
+        "quick replies of carousel cards have the form of SDKs and cannot be pressed: unconfirmed",
     ),
     Fidelity(
         "template parameters against the definition", "as Meta", "3.1, 6.6", "`tap_target_configuration` is not checked"

@@ -87,20 +87,24 @@ def _unique(values: list[Any], what: str) -> None:
         raise invalid(f"{what} must be unique.")
 
 
-def _buttons(action: dict[str, Any]) -> None:
-    buttons = _count(action.get("buttons"), "buttons", 3)
-    replies = []
-    for button in buttons:
-        reply = button.get("reply")
-        if button.get("type") != "reply" or not isinstance(reply, dict):
-            raise invalid("Button type must be reply, with a reply object.")
-        _length(reply.get("id"), "Button id", 256)
-        _length(reply.get("title"), "Button title", 20)
-        if reply["id"] != reply["id"].strip():
-            raise invalid("Button id must have no leading or trailing spaces.")
-        replies.append(reply)
-    _unique([reply["id"] for reply in replies], "Button ids")
-    _unique([reply["title"] for reply in replies], "Button titles")
+def _replies(kind: str) -> Callable[[dict[str, Any]], None]:
+    """Return the check of an action with up to three buttons of one type, ``reply`` or ``quick_reply``."""
+
+    def check_action(action: dict[str, Any]) -> None:
+        replies = []
+        for button in _count(action.get("buttons"), "buttons", 3):
+            reply = button.get(kind)
+            if button.get("type") != kind or not isinstance(reply, dict):
+                raise invalid(f"Button type must be {kind}, with a {kind} object.")
+            _length(reply.get("id"), "Button id", 256)
+            _length(reply.get("title"), "Button title", 20)
+            if reply["id"] != reply["id"].strip():
+                raise invalid("Button id must have no leading or trailing spaces.")
+            replies.append(reply)
+        _unique([reply["id"] for reply in replies], "Button ids")
+        _unique([reply["title"] for reply in replies], "Button titles")
+
+    return check_action
 
 
 def _list(action: dict[str, Any]) -> None:
@@ -246,14 +250,23 @@ def _payment(name: str) -> Callable[[dict[str, Any]], None]:
     return _named(name, check)
 
 
+_open_url = _named("cta_url", _cta_url)
+_quick_replies = _replies("quick_reply")
+
+
+def _card_action(action: dict[str, Any]) -> None:
+    """Check the action of a media card: a URL, or quick replies, which SDKs send under the same type (observed)."""
+    (_quick_replies if "buttons" in action else _open_url)(action)
+
+
 _CARD_HEADERS = ("image", "video")
-_CARDS: dict[str, Callable[[dict[str, Any]], None]] = {"cta_url": _named("cta_url", _cta_url), "product": _product}
+_CARDS: dict[str, Callable[[dict[str, Any]], None]] = {"cta_url": _card_action, "product": _product}
 _ANY_HEADER = ("text", *_HEADER_MEDIA)
 
 _RULES: dict[str, _Rules] = {
-    "button": _Rules(_buttons, _ANY_HEADER),
+    "button": _Rules(_replies("reply"), _ANY_HEADER),
     "list": _Rules(_list, ("text",), body=4096),
-    "cta_url": _Rules(_named("cta_url", _cta_url), _ANY_HEADER),
+    "cta_url": _Rules(_open_url, _ANY_HEADER),
     "flow": _Rules(_named("flow", _flow), _ANY_HEADER),
     "product": _Rules(_product, body_required=False),
     "product_list": _Rules(_product_list, ("text",), header_required=True),

@@ -54,6 +54,11 @@ def product_card(index: int, catalog_id: str = "1") -> dict[str, Any]:
     return {"card_index": index, "type": "product", "action": {"catalog_id": catalog_id, "product_retailer_id": "S"}}
 
 
+def replies_card(index: int, *ids: str) -> dict[str, Any]:
+    buttons = [{"type": "quick_reply", "quick_reply": {"id": id_, "title": f"Take {id_}"}} for id_ in ids]
+    return card(index, action={"buttons": buttons})
+
+
 VIDEO = {"type": "video", "video": {"link": "https://a.example/1.mp4"}}
 
 
@@ -84,6 +89,7 @@ TAKEN: dict[str, dict[str, Any]] = {
     "contact info": named("request_contact_info", "request_contact_info"),
     "carousel": carousel(card(0), card(1, body=None)),
     "carousel of videos": carousel(card(0, header=VIDEO), card(1, header=VIDEO)),
+    "carousel of quick replies": carousel(replies_card(0, "a"), replies_card(1, "b", "c")),
     "carousel of products": carousel(product_card(0), product_card(1)),
     "order": named("order_details", "review_and_pay", {"reference_id": "r1", "order": {}}),
 }
@@ -143,6 +149,11 @@ REFUSED: dict[str, tuple[int, dict[str, Any]]] = {
     "cards of an unknown type": (131009, carousel(card(0, "foo"), card(1, "foo"))),
     "cards of two catalogs": (131009, carousel(product_card(0), product_card(1, "2"))),
     "card with a body that is no object": (131008, carousel(card(0, body="x"), card(1))),
+    "card with four quick replies": (131009, carousel(replies_card(0, *"abcd"), replies_card(1, "e"))),
+    "card with a reply button": (
+        131009,
+        carousel(card(0), card(1, action={"buttons": [{"type": "reply", "reply": {"id": "a", "title": "A"}}]})),
+    ),
     "footer on a carousel": (
         131009,
         {

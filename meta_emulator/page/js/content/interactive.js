@@ -85,6 +85,7 @@ const ACTIONS = {
           card.header && headerPart(card.header.type, card.header, acts),
           bodyPart(card.body?.text),
           card.action?.parameters?.url && choices(linkChoice("link", card.action.parameters.display_text, card.action.parameters.url)),
+          card.action?.buttons && choices(...card.action.buttons.map((button) => el("span", { class: "choice" }, icon("reply"), el("span", {}, button.quick_reply.title)))),
         ),
       ),
     ),
