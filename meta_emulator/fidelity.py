@@ -55,7 +55,9 @@ _ENDPOINTS: dict[tuple[str, str, str], tuple[Level, str, str]] = {
     ("account", "POST", ""): _simpler("8.2", "the name, and marketing off the Cloud API"),
     ("account", "GET", "phone_numbers"): _same("8.1"),
     ("account", "GET", "message_templates"): _same("3.2"),
-    ("account", "POST", "message_templates"): _simpler("3.3", "review finds adjacent variables only"),
+    ("account", "POST", "message_templates"): _simpler(
+        "3.3", "review finds adjacent variables only; no library templates"
+    ),
     ("account", "DELETE", "message_templates"): _same("3.2"),
     ("account", "GET", "subscribed_apps"): _same("5.5"),
     ("account", "POST", "subscribed_apps"): _simpler("5.5", "one app per account"),
@@ -135,6 +137,9 @@ BEHAVIOURS: tuple[Fidelity, ...] = (
 MISSING: tuple[Fidelity, ...] = tuple(
     Fidelity(what, "missing", source)
     for what, source in (
+        ("`GET /message_template_library`", "3.2"),
+        ("`/{waba}/upsert_message_templates`, `message_template_previews`, `migrate_message_templates`", "3.2"),
+        ("`/{template}/compare`, archiving of templates", "3.2"),
         ("`POST /{waba}/phone_numbers`, `POST /{phone}/request_code`, `verify_code`", "8.1"),
         ("`GET`, `POST /{phone}/settings`", "8.1"),
         ("`GET`, `POST /{phone}/whatsapp_business_encryption`", "8.1"),
@@ -148,6 +153,7 @@ MISSING: tuple[Fidelity, ...] = tuple(
         ("`POST /{phone}/messages_encrypted`", "8.1"),
         ("`/{phone}/username`", "2.9"),
         ("`/{waba}/assigned_users`, `activities`, `schedules`, `signups`", "8.2"),
+        ("`/{business}/owned_whatsapp_business_accounts`, `client_whatsapp_business_accounts`", "8.2"),
         ("embedded signup, credit lines, pre-verified numbers", "8.2"),
         ("`/{waba}/flows`, `/{flow}`", "8.4"),
         ("`analytics`, `conversation_analytics`, `template_analytics`", "8.5"),
