@@ -170,11 +170,11 @@ def _by_type(given: list[dict[str, Any]], prefix: str) -> tuple[dict[str, dict[s
 
 
 def _limited_time_offer(definition: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:
-    """Return the offer with the time of its end, which an offer that expires needs."""
+    """Return the offer with the time of its end, which an offer with ``has_expiration`` needs."""
     defined = definition.get("limited_time_offer")
     offer = defined if isinstance(defined, dict) else {}
     parameters = objects(sent, "parameters")
-    if not parameters and offer.get("has_expiration") is False:
+    if not parameters and not offer.get("has_expiration"):
         return offer
     value = single(parameters, "limited_time_offer", "limited_time_offer").get("limited_time_offer")
     ends = value.get("expiration_time_ms") if isinstance(value, dict) else None

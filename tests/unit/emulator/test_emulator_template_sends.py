@@ -256,6 +256,11 @@ FITS: dict[str, tuple[dict[str, Any], list[list[dict[str, Any]]], list[tuple[int
         [[], [OFFER]],
         [(132012, [part("limited_time_offer", text("x"))])],
     ),
+    "an offer that does not say whether it expires": (
+        {"type": "LIMITED_TIME_OFFER", "limited_time_offer": {"text": "Soon"}},
+        [[], [OFFER]],
+        [],
+    ),
     "MPM": (
         {"type": "MPM", "text": "View"},
         [[button("mpm", action=ACTION)]],
