@@ -212,9 +212,20 @@ def test_the_replicated_form_waits_for_every_replica() -> None:
 def test_nginx_lets_the_webhook_through_and_nothing_else(require_program: Programs, tmp_path: Path) -> None:
     program = require_program("nginx", "/usr/sbin/nginx")
     site = (DEPLOY / "nginx/compose.conf").read_text(encoding="utf-8")
-    nginx_takes(program, tmp_path, site.replace("web:8000", "127.0.0.1:1"))
+    # Debian's nginx is older than `resolve`.
+    nginx_takes(program, tmp_path, site.replace("web:8000 resolve", "127.0.0.1:1"))
     locations = re.findall(r"^location (.*) \{", (DEPLOY / "nginx/webhook.inc").read_text(), re.MULTILINE)
     assert locations == ["= /webhooks/whatsapp", "/"]
+
+
+def test_nginx_follows_web_to_new_addresses() -> None:
+    """A name without `resolve` is looked up at nginx's start only: every webhook to recreated containers was a 502."""
+    site = (DEPLOY / "nginx/compose.conf").read_text(encoding="utf-8")
+    assert re.search(r"^resolver 127\.0\.0\.11 valid=5s", site, re.MULTILINE)
+    assert re.search(r"^upstream wa_web \{\n    zone wa_web 64k;\n    server web:8000 resolve ", site, re.MULTILINE)
+    image = read_yaml("compose.yaml")["services"]["nginx"]["image"]
+    version = re.findall(r"nginx:(\d+)\.(\d+)\.(\d+)@", image)
+    assert [tuple(map(int, numbers)) for numbers in version] >= [(1, 27, 3)]
 
 
 @pytest.mark.parametrize("with_client_certificate", [False, True])
