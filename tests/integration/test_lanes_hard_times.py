@@ -38,6 +38,10 @@ class Clock:
 
     def turn(self) -> None:
         set_clock(self._client, self._ahead_ms, 0)
+        if self._ahead_ms < 0:  # the server's clock jumps ahead, and with it the ends of lifetimes
+            for key in self._client.keys("*"):
+                if (left := self._client.pttl(key)) > 0:
+                    self._client.pexpire(key, left + self._ahead_ms)
 
     def go_on(self, lanes: Lanes, ms: int) -> None:
         """Let time pass after the correction."""
@@ -130,11 +134,11 @@ class TestAClockThatIsTurnedBack:
 
 
 class TestAClockThatJumpsAhead:
-    """A minute that the store did not see pass expires no lease, claim or count."""
+    """Time that the store did not see pass expires no lease, claim or count."""
 
-    @pytest.fixture
-    def clock(self, redis_client: redis.Redis) -> Clock:
-        return Clock(redis_client, -60_000)
+    @pytest.fixture(params=[60_000, HALF_AN_HOUR], ids=["a minute", "half an hour"])
+    def clock(self, redis_client: redis.Redis, request: pytest.FixtureRequest) -> Clock:
+        return Clock(redis_client, -request.param)
 
     def test_no_more_is_granted_beside_what_is_on_its_way(self, store: Store, clock: Clock) -> None:
         lanes = Lanes.over(store, limits={NUMBER: Limits(10, 0, "w")})
@@ -144,6 +148,17 @@ class TestAClockThatJumpsAhead:
         clock.turn()
         assert lanes.grant(count=30) == []
         assert lanes.outbox.reap() == []
+
+    def test_a_customers_burst_stays_spent(self, store: Store, clock: Clock) -> None:
+        lanes = Lanes.over(store, limits={NUMBER: Limits(1000, 0, "w")})
+        for _ in range(50):
+            lanes.outbox.put(send())
+        spend_the_burst(lanes)
+        clock.turn()
+        for _ in range(2):  # ten seconds have passed for the store
+            for grant in lanes.grant():
+                done(lanes, grant, kind="accepted", wamid=f"wamid.{grant.id}")
+        assert lanes.grant() == []
 
     def test_a_lease_goes_on(self, lanes: Lanes, clock: Clock) -> None:
         lanes.admit(message())

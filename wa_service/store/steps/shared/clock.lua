@@ -5,6 +5,9 @@
 -- clock adjustment, or a failover to a server with another clock, delays no work and expires no claim, and an outage
 -- expires no lease: its holder renews it when the server is back.
 local MOST_MS, LOOK_AGAIN_MS = 10000, 100
+-- The server ends a key's lifetime by its own clock. So a key with the store's times is kept for as long as this after
+-- its last one, and a clock that is set ahead by less forgets no limit.
+local CLOCK_AHEAD_MS = 3600000
 local clock = redis.call('TIME')
 local wall = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local now

@@ -293,7 +293,7 @@ local function move_limits(older, newer)
   local from, to = prefix .. 'pair:' .. newer, prefix .. 'pair:' .. older
   local free_at = tonumber(redis.call('GET', from) or 0)
   if free_at > math.max(now, tonumber(redis.call('GET', to) or 0)) then
-    redis.call('SET', to, free_at, 'PX', free_at - now)
+    redis.call('SET', to, free_at, 'PX', free_at - now + CLOCK_AHEAD_MS)
   end
   redis.call('DEL', from)
   local bytes_from, bytes_to = prefix .. 'received_bytes:' .. newer, prefix .. 'received_bytes:' .. older

@@ -15,7 +15,7 @@ local function pair_wait(free_at)
 end
 
 local function pair_spend(conversation, free_at)
-  redis.call('SET', prefix .. 'pair:' .. conversation, free_at + PAIR_MS, 'PX', free_at + PAIR_MS - now)
+  redis.call('SET', prefix .. 'pair:' .. conversation, free_at + PAIR_MS, 'PX', free_at + PAIR_MS - now + CLOCK_AHEAD_MS)
 end
 
 -- pair_refund(conversation): give back a grant whose message never left.
@@ -23,7 +23,7 @@ local function pair_refund(conversation)
   local key = prefix .. 'pair:' .. conversation
   local left = pair_free_at(conversation) - PAIR_MS - now
   if left > 0 then
-    redis.call('SET', key, now + left, 'PX', left)
+    redis.call('SET', key, now + left, 'PX', left + CLOCK_AHEAD_MS)
   else
     redis.call('DEL', key)
   end

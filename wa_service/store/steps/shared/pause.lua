@@ -13,13 +13,13 @@ local function pause_number(number, reason, at_least, id)
     if at_least > left then redis.call('HSET', key, 'until', now + at_least, 'probe', '') end
     if v[4] ~= 'account' then redis.call('HSET', key, 'reason', reason) end
     left = math.max(left, at_least)
-    redis.call('PEXPIRE', key, left + 3600000)
+    redis.call('PEXPIRE', key, left + CLOCK_AHEAD_MS)
     return left
   end
   local tries = tonumber(v[2] or 0)
   local ms = math.max(at_least, math.min(300000, 5000 * 2 ^ tries))
   redis.call('HSET', key, 'until', now + ms, 'tries', tries + 1, 'reason', reason, 'probe', '')
   redis.call('HSETNX', key, 'since', now)
-  redis.call('PEXPIRE', key, ms + 3600000)
+  redis.call('PEXPIRE', key, ms + CLOCK_AHEAD_MS)
   return ms
 end

@@ -4,7 +4,7 @@
 -- grant and arrival: on a busy machine, 80 grants of one instant arrive over 800 ms, and the next ones at once. So a
 -- send counts while it is in flight, and then from its answer less half of the fastest round trip of the last minute. A
 -- new grant arrives no sooner than after the other half: together the halves are one round trip, however it is split.
-local RATE_SECONDS = 60 -- longer than a claim
+local ROUND_TRIP_SECONDS = 60
 local IN_FLIGHT_MS = 50 -- all of a second's messages are in flight: it is not known when the first one lands
 -- The share of the throughput that is kept for sends, however much customers write.
 local REPLY_SHARE, BULK_SHARE = 1 / 2, 1 / 4
@@ -21,7 +21,7 @@ end
 local function count_in(set, member, at)
   redis.call('ZADD', set, at, member)
   redis.call('ZREMRANGEBYSCORE', set, '-inf', now - 2000)
-  refresh_ttl(set, RATE_SECONDS)
+  refresh_ttl(set, 60 + CLOCK_AHEAD_MS / 1000) -- longer than a claim
 end
 
 local function count_sent(number, member, at) count_in(prefix .. 'rate:' .. number, member, at) end
@@ -64,7 +64,7 @@ local function count_landed(number, member, took, ago, accepted)
   if accepted then
     local fastest = redis.call('HGET', round_trip, 'fastest')
     if not fastest or took < tonumber(fastest) then redis.call('HSET', round_trip, 'fastest', took) end
-    if redis.call('HINCRBY', round_trip, 'seen', 1) == 1 then redis.call('EXPIRE', round_trip, RATE_SECONDS) end
+    if redis.call('HINCRBY', round_trip, 'seen', 1) == 1 then redis.call('EXPIRE', round_trip, ROUND_TRIP_SECONDS) end
   end
 end
 
@@ -85,6 +85,6 @@ local function spacing(key, throughput, faster)
   return {
     wait = function() return math.max(0, math.ceil(even - now - early - ROUNDING_MS)) end,
     grant = function() even = even + step end,
-    save = function() redis.call('SET', key, tostring(even), 'PX', math.ceil(even - now) + 1000) end,
+    save = function() redis.call('SET', key, tostring(even), 'PX', math.ceil(even - now) + CLOCK_AHEAD_MS) end,
   }
 end
