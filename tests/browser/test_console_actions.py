@@ -30,6 +30,11 @@ def actions(site: ConsoleSite) -> list[str]:
     return [item["data"]["action"] for item in items]
 
 
+def closed(page: str) -> str:
+    """The page as it is once the service window is closed: there is no box to write in."""
+    return re.sub(r"<textarea.*?</textarea>", "", page, flags=re.DOTALL)
+
+
 class TestConversation:
     def test_the_bot_is_paused_and_woken(self, open_console: Open, site: ConsoleSite) -> None:
         page = open_console()
@@ -40,6 +45,37 @@ class TestConversation:
         page.get_by_role("button", name="Pause", exact=True).click()
         expect(page.get_by_text("paused", exact=True)).to_be_visible()
         assert actions(site) == ["wake", "pause"]
+
+    def test_a_chosen_duration_stays_while_the_page_follows(self, open_console: Open, site: ConsoleSite) -> None:
+        page = open_console()
+        find(page, BEN)
+        page.get_by_label("Pause the bot for").select_option("4 hours")
+        page.get_by_role("button", name="Pause", exact=True).focus()
+        site.runtime.stops.apply(BEN, stop=True, by="words")
+        site.writes(BEN, "One more question.", "wamid.B9")
+        expect(page.get_by_text("STOP", exact=True)).to_be_visible()
+        expect(page.get_by_label("Pause the bot for")).to_have_value("14400")
+        expect(page.get_by_role("button", name="Pause", exact=True)).to_be_focused()
+
+    def test_who_may_be_written_to_follows_the_service_window(self, open_console: Open, site: ConsoleSite) -> None:
+        stranger = "447700900170"
+        site.sends(stranger, "Hello!")
+        page = open_console()
+        find(page, stranger)
+        expect(page.get_by_role("region", name="Write")).to_contain_text("The service window is closed")
+        site.writes(stranger, "Who is this?", "wamid.S1")
+        expect(page.get_by_label("Write to this customer")).to_be_visible()
+
+    def test_a_draft_stays_where_the_window_closes_meanwhile(self, open_console: Open, site: ConsoleSite) -> None:
+        page = open_console()
+        find(page, ANA)
+        page.get_by_label("Write to this customer").fill("half a sen")
+        page.get_by_role("link", name="Send a template").focus()
+        address = f"{page.url.partition('#')[0]}*"
+        page.route(address, lambda route: route.fulfill(body=closed(route.fetch().text()), content_type="text/html"))
+        site.writes(ANA, "Are you there?", "wamid.A9")
+        expect(page.get_by_role("region", name="Messages")).to_contain_text("Are you there?")
+        expect(page.get_by_label("Write to this customer")).to_have_value("half a sen")
 
     def test_marketing_is_stopped_and_started(self, open_console: Open, site: ConsoleSite) -> None:
         page = open_console()
@@ -157,6 +193,15 @@ class TestBatches:
             expect(page.get_by_role("heading", name=f"Progress {state}")).to_be_visible()
         expect(page.get_by_role("main").get_by_role("button")).to_have_count(0)
         assert actions(site) == ["batch pause", "batch resume", "batch cancel"]
+
+    def test_a_button_keeps_the_focus_while_the_page_follows(self, open_console: Open, site: ConsoleSite) -> None:
+        page = open_console()
+        page.goto(f"{site.url}/console/batches")
+        pause = page.get_by_role("button", name=f"Pause {site.batch}")
+        pause.focus()
+        other = site.asks_for_batch({"message": {"type": "text", "text": {"body": "hi"}}, "items": [{"to": ANA}]})
+        expect(page.get_by_role("link", name=other)).to_be_visible(timeout=15_000)
+        expect(pause).to_be_focused()
 
     def test_what_failed_stands_there_with_its_reason_and_story(self, open_console: Open, site: ConsoleSite) -> None:
         page = open_console()

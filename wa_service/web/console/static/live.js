@@ -1,4 +1,5 @@
 // When the server reports a change, load the page again and replace its parts, except those in which somebody types.
+// What was typed or chosen before, and the focus, stay.
 // The browser parses the response itself (responseType "document"), so no trusted types policy is needed.
 import { showTimes } from "./times.js";
 
@@ -14,16 +15,35 @@ const load = (address) =>
 
 const isPlaying = (part) => [...part.querySelectorAll("audio, video")].some((each) => !each.paused);
 
-const isBusy = (part) => isPlaying(part) || part.contains(document.activeElement) && /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
+const FIELDS = "input, textarea, select";
+
+const isBusy = (part) => isPlaying(part) || (part.contains(document.activeElement) && document.activeElement.matches(FIELDS));
+
+const isChanged = (field) =>
+  field.localName === "select"
+    ? field.selectedIndex !== Math.max(0, [...field.options].findIndex((option) => option.defaultSelected))
+    : field.value !== field.defaultValue || field.checked !== field.defaultChecked;
+
+// Put what was typed or chosen into the fresh part; false if a field is not there any more.
+const keepFields = (part, taken) =>
+  [...part.querySelectorAll(FIELDS)].filter(isChanged).every((field) => {
+    const other = field.id && taken.querySelector(`#${CSS.escape(field.id)}`);
+    if (other) other.value = field.value;
+    return Boolean(other);
+  });
 
 const focusAgain = (selector) => selector && document.querySelector(selector)?.focus({ preventScroll: true });
 
+// A selector of the element that has the focus in a part.
 const place = (part) => {
   const active = document.activeElement;
   if (!part.contains(active)) return null;
   if (active.id) return `#${CSS.escape(active.id)}`;
-  const address = active.getAttribute("href");
-  return address ? `[data-part="${part.dataset.part}"] a[href="${CSS.escape(address)}"]` : null;
+  const within = `[data-part="${part.dataset.part}"]`;
+  const action = active.localName === "button" && active.closest("form")?.getAttribute("action");
+  if (action) return `${within} form[action="${CSS.escape(action)}"] button`;
+  const name = ["href", "src", "aria-labelledby"].find((each) => active.hasAttribute(each));
+  return name ? `${within} ${active.localName}[${name}="${CSS.escape(active.getAttribute(name))}"]` : null;
 };
 
 // Keep file elements when the part around them is replaced, so that each file is fetched once.
@@ -39,6 +59,7 @@ const renew = async () => {
     if (!other || isBusy(part)) continue;
     const again = place(part);
     const taken = document.importNode(other, true);
+    if (!keepFields(part, taken)) continue;
     showTimes(taken);
     keepFiles(part, taken);
     part.replaceWith(taken);
