@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +41,21 @@ def test_an_open_page_shows_what_comes_without_being_loaded(open_console: Open, 
     site.writes(ANA, "Are you there?", "wamid.A9")
     expect(page.get_by_role("region", name="Messages")).to_contain_text("Are you there?")
     expect(page.get_by_label("Write to this customer")).to_have_value("half a sen")
+
+
+def test_days_and_times_are_the_reader_s(open_console: Open, site: ConsoleSite) -> None:
+    now = datetime.now(UTC)
+    zone, hours = ("Pacific/Kiritimati", 14) if now.hour >= 10 else ("Pacific/Niue", -11)
+    local = now + timedelta(hours=hours)
+    page = open_console(timezone_id=zone, locale="en-US")
+    find(page, ANA)
+    assert local.date() != now.date()
+    expect(page.locator(".day")).to_have_text([f"{local:%b} {local.day}, {local.year}"])
+    site.writes(ANA, "Are you there?", "wamid.A9")
+    message = page.get_by_role("article").filter(has_text="Are you there?")
+    shown = message.get_by_role("time").first.inner_text()
+    expect(message).to_have_accessible_name(f"Customer {shown}")
+    expect(page.locator(".day")).to_have_count(1)
 
 
 def test_a_session_that_ends_leads_to_the_sign_in_and_changes_nothing(open_console: Open, site: ConsoleSite) -> None:
