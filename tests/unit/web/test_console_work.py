@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
+import orjson
 import pytest
 import redis
 import requests
@@ -22,7 +23,8 @@ from tests.unit.web.test_console_conversations import TEMPLATE, written
 from wa_service.service import live_feed
 from wa_service.service.live_feed import LiveFeed
 from wa_service.store.events import Events
-from wa_service.store.outbox import SendOutcome
+from wa_service.store.flusher import StoreUnavailableError
+from wa_service.store.outbox import Outbox, SendOutcome
 from wa_service.web.console import batch_pages, live
 
 
@@ -236,6 +238,92 @@ class TestTemplates:
         answer = user.post("/templates/order_update/en_US", do="send", **form)
         assert (answer.status_code, web.grant().conversation.partition(":")[2]) == (303, CUSTOMER)
         assert CUSTOMER not in answer.headers["Location"]
+
+
+def template_of(category: str, *components: dict[str, Any]) -> dict[str, Any]:
+    return TEMPLATE | {"category": category, "components": [{"type": "BODY", "text": "For you."}, *components]}
+
+
+COUPON: Any = template_of("MARKETING", {"type": "BUTTONS", "buttons": [{"type": "COPY_CODE", "text": "Copy"}]})
+ONE_TIME_CODE: Any = TEMPLATE | {
+    "category": "AUTHENTICATION",
+    "components": [
+        {"type": "BODY", "text": "*{{1}}* is your code."},
+        {"type": "BUTTONS", "buttons": [{"type": "OTP", "otp_type": "COPY_CODE", "text": "Copy"}]},
+    ],
+}
+CARDS: Any = template_of("MARKETING", {"type": "CAROUSEL", "cards": [{"components": []}, {"components": []}]})
+PLACE: Any = template_of("UTILITY", {"type": "HEADER", "format": "LOCATION"})
+
+
+class TestTemplatesWithCodes:
+    @pytest.mark.parametrize(
+        ("definition", "field", "shown", "sent"),
+        [
+            (COUPON, "button-0-code", "For you. Copy S25", [{"type": "coupon_code", "coupon_code": "S25"}]),
+            (ONE_TIME_CODE, "body-0-1", "*S25* is your code. Copy", [{"type": "text", "text": "S25"}] * 2),
+        ],
+        ids=["coupon", "one_time_code"],
+    )
+    def test_a_code_is_filled_in(
+        self, start_web: Start, definition: Any, field: str, shown: str, sent: list[dict[str, str]]
+    ) -> None:
+        with requests_mock.Mocker() as meta:
+            meta.get(requests_mock.ANY, json={"data": [definition]})
+            web = start_web()
+            user = ConsoleUser(web)
+            page = user.page("/templates/order_update/en_US")
+            form = {"to": CUSTOMER, "nonce": "n", field: "S25"}
+            assert re.findall(r'<input id="([a-z]+-[^"]+)" name=', page) == [field]
+            assert shown in text_of(user.post("/templates/order_update/en_US", do="preview", **form).text)
+            assert user.post("/templates/order_update/en_US", do="send", **form).status_code == 303
+            components = orjson.loads(web.grant().body)["template"]["components"]
+            assert [parameter for component in components for parameter in component["parameters"]] == sent
+
+    @pytest.mark.parametrize("definition", [CARDS, PLACE], ids=["carousel", "location"])
+    def test_a_page_says_that_it_cannot_send_a_template(self, start_web: Start, definition: Any) -> None:
+        with requests_mock.Mocker() as meta:
+            meta.get(requests_mock.ANY, json={"data": [definition]})
+            web = start_web()
+            written(web)
+            user = ConsoleUser(web)
+            named = f"{user.find(CUSTOMER)}/template?name=order_update&language=en_US"
+            for path in ("/templates/order_update/en_US", named):
+                page = user.page(path)
+                assert "This page cannot send this template" in text_of(page)
+                assert 'name="do"' not in page
+
+    def test_a_form_that_is_refused_keeps_its_values(self, start_web: Start) -> None:
+        with requests_mock.Mocker() as meta:
+            meta.get(requests_mock.ANY, json={"data": [TEMPLATE]})
+            web = start_web()
+            written(web)
+            user = ConsoleUser(web)
+            values = {"header-0-1": "A", "body-0-1": "Ada  Lovelace", "body-0-2": "a\tb", "button-0-1": "A"}
+            named = {"name": "order_update", "language": "en_US"}
+            for path, form in (
+                ("/templates/order_update/en_US", {"to": CUSTOMER}),
+                (f"{user.find(CUSTOMER)}/template", named),
+            ):
+                answer = user.post(path, do="send", nonce="n", **form, **values)
+                assert (answer.status_code, 'value="Ada  Lovelace"' in answer.text) == (400, True)
+                assert 'role="alert"' in answer.text
+                assert 'name="nonce" value="n"' not in answer.text
+
+    def test_a_form_that_may_have_been_submitted_keeps_its_nonce(
+        self, start_web: Start, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(*_: Any, **__: Any) -> None:
+            raise StoreUnavailableError("TimeoutError")
+
+        with requests_mock.Mocker() as meta:
+            meta.get(requests_mock.ANY, json={"data": [TEMPLATE]})
+            web = start_web()
+            user = ConsoleUser(web)
+            form = {"to": CUSTOMER, "header-0-1": "A", "body-0-1": "Ada", "body-0-2": "now", "button-0-1": "A"}
+            monkeypatch.setattr(Outbox, "put", away)
+            answer = user.post("/templates/order_update/en_US", do="send", nonce="n", **form)
+            assert (answer.status_code, 'name="nonce" value="n"' in answer.text) == (503, True)
 
 
 def test_a_sentence_is_tried_on_the_script(user: ConsoleUser) -> None:

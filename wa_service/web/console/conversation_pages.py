@@ -13,11 +13,20 @@ from wa_service.service.console import ConsoleServices
 from wa_service.service.conversation_view import ConversationPage
 from wa_service.service.message_story import reason_of, story_of
 from wa_service.service.send import IdempotencyKey
-from wa_service.service.template_preview import preview, template_fields, template_message
+from wa_service.service.template_preview import not_filled_in, preview, template_fields, template_message
 from wa_service.store.contacts import Contact
 from wa_service.store.outbox import Priority
 from wa_service.web.auth import allow
-from wa_service.web.console.guard import Guard, current_session, not_found, see
+from wa_service.web.console.guard import (
+    EXPECTED,
+    Guard,
+    current_session,
+    nonce_after,
+    not_found,
+    problem_of,
+    respond,
+    see,
+)
 from wa_service.web.media_routes import media_response
 from wa_service.web.problems import INVALID, ProblemError
 from wa_service.web.template_routes import definitions
@@ -151,7 +160,10 @@ class ConversationPages:
         definition = self._definition(name, language)
         if definition is None:
             not_found("There is no such template.")
-        self._submit(contact, {"type": "template", "template": template_message(definition, values)})
+        try:
+            self._submit(contact, {"type": "template", "template": template_message(definition, values)})
+        except EXPECTED as error:
+            return self._template_form(place, contact, name, language, values, shown=True, problem=problem_of(error))
         self._guard.changed("write", contact.conversation, template=name[:512])
         return see(f"/console/conversations/{place}#end")
 
@@ -225,7 +237,15 @@ class ConversationPages:
         return page.contact
 
     def _template_form(
-        self, place: str, contact: Contact, name: str, language: str, values: Mapping[str, str], *, shown: bool
+        self,
+        place: str,
+        contact: Contact,
+        name: str,
+        language: str,
+        values: Mapping[str, str],
+        *,
+        shown: bool,
+        problem: ProblemError | None = None,
     ) -> Response:
         definition = self._definition(name, language)
         approved = [each for each in definitions(self._services.templates) if each.get("status") == "APPROVED"]
@@ -236,11 +256,13 @@ class ConversationPages:
             templates=approved,
             definition=definition,
             fields=template_fields(definition) if definition else [],
+            lacking=not_filled_in(definition) if definition else [],
             values=values,
             preview=preview(definition, values) if definition and shown else None,
-            nonce=secrets.token_urlsafe(12),
+            problem=problem,
+            nonce=nonce_after(problem),
         )
-        return make_response(page)
+        return respond(page, problem)
 
     def _definition(self, name: str, language: str) -> Mapping[str, Any] | None:
         known = definitions(self._services.templates)

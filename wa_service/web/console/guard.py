@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import Final, NoReturn
 
@@ -19,6 +20,7 @@ from wa_service.web.problems import (
     FORBIDDEN,
     INTERNAL,
     NOT_FOUND,
+    REQUEST_IN_PROGRESS,
     TOO_LARGE,
     ProblemError,
     of_meta,
@@ -43,6 +45,8 @@ HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 """Of every response: no foreign resources, no inline scripts, no framing, no caching."""
+EXPECTED: Final = (ProblemError, RefusedError, WhatsAppError, StoreUnavailableError, StorageError)
+"""Errors that a page tells."""
 _ROLE: Final = "session: "
 
 
@@ -62,11 +66,8 @@ class Guard:
         """Guard a blueprint, and answer its errors with a page."""
         pages.before_request(self._admit)
         pages.after_request(_add_headers)
-        pages.register_error_handler(ProblemError, _on_problem)
-        pages.register_error_handler(RefusedError, lambda error: _on_problem(of_refusal(error)))
-        pages.register_error_handler(WhatsAppError, lambda error: _on_problem(of_meta(error)))
-        for kind in (StoreUnavailableError, StorageError):
-            pages.register_error_handler(kind, lambda _: _on_problem(store_unavailable()))
+        for kind in EXPECTED:
+            pages.register_error_handler(kind, lambda error: _on_problem(problem_of(error)))
         pages.register_error_handler(HTTPException, _on_http_error)
         pages.register_error_handler(Exception, self._on_defect)
 
@@ -106,6 +107,36 @@ class Guard:
         return _on_problem(ProblemError(INTERNAL))
 
 
+def problem_of(error: Exception) -> ProblemError:
+    """Return an expected error as a problem."""
+    match error:
+        case ProblemError():
+            return error
+        case RefusedError():
+            return of_refusal(error)
+        case WhatsAppError():
+            return of_meta(error)
+        case _:
+            return store_unavailable()
+
+
+def respond(page: str, problem: ProblemError | None) -> Response:
+    """Return a page, with the status of a problem that it tells."""
+    if problem is None:
+        return make_response(page)
+    response = Response(page, problem.kind.status)
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, round(problem.retry_after)))
+    return response
+
+
+def nonce_after(problem: ProblemError | None) -> str:
+    """Return the nonce of a form; after a problem that leaves open whether it was submitted, the same one again."""
+    given = request.form.get("nonce", "")[:64]
+    is_open = problem is not None and (problem.kind.status >= 500 or problem.kind is REQUEST_IN_PROGRESS)
+    return given if given and is_open else secrets.token_urlsafe(12)
+
+
 def current_session() -> Session:
     """Return the session of this request; a view that requires a role has one."""
     session = g.console_session
@@ -134,10 +165,7 @@ def _sign_in_again() -> Response:
 def _on_problem(error: ProblemError) -> Response:
     kind = error.kind
     page = render_template("console/problem.html", title=kind.title, detail=error.detail, fields=error.fields)
-    response = Response(page, kind.status)
-    if error.retry_after is not None:
-        response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
-    return response
+    return respond(page, error)
 
 
 def _on_http_error(error: HTTPException) -> Response:

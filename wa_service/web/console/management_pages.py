@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,10 +11,19 @@ from flask import Blueprint, Response, make_response, render_template, request
 from wa_service.conversation.script_yaml import ScriptError
 from wa_service.service.console import ConsoleServices
 from wa_service.service.send import IdempotencyKey
-from wa_service.service.template_preview import preview, template_fields, template_message
+from wa_service.service.template_preview import not_filled_in, preview, template_fields, template_message
 from wa_service.store.outbox import Priority
 from wa_service.web.auth import allow
-from wa_service.web.console.guard import Guard, current_session, not_found, see
+from wa_service.web.console.guard import (
+    EXPECTED,
+    Guard,
+    current_session,
+    nonce_after,
+    not_found,
+    problem_of,
+    respond,
+    see,
+)
 from wa_service.web.problems import INVALID, ProblemError
 from wa_service.web.template_routes import definitions
 from wa_service.whatsapp.addresses import recipient_fields
@@ -99,9 +107,12 @@ class ManagementPages:
         key = IdempotencyKey(f"console.{current_session().key.name}", values.get("nonce", "")[:64] or "-")
         template = template_message(self._definition(name, language), values)
         body = {**recipient_fields(address), "type": "template", "template": template}
-        sent = self._services.send.submit(
-            body, priority=Priority.SINGLE, idempotency=key, wait=self._services.send_wait
-        )
+        try:
+            sent = self._services.send.submit(
+                body, priority=Priority.SINGLE, idempotency=key, wait=self._services.send_wait
+            )
+        except EXPECTED as error:
+            return self._test_form(name, language, values, shown=True, problem=problem_of(error))
         self._guard.changed("template test", template=name[:512])
         return see(f"/console/messages/r{sent.id}")
 
@@ -125,17 +136,27 @@ class ManagementPages:
         page = render_template("console/script.html", script=script, report=report, trial=trial)
         return make_response(page)
 
-    def _test_form(self, name: str, language: str, values: Mapping[str, str], *, shown: bool) -> Response:
+    def _test_form(
+        self,
+        name: str,
+        language: str,
+        values: Mapping[str, str],
+        *,
+        shown: bool,
+        problem: ProblemError | None = None,
+    ) -> Response:
         definition = self._definition(name, language)
         page = render_template(
             "console/template_test.html",
             definition=definition,
             fields=template_fields(definition),
+            lacking=not_filled_in(definition),
             values=values,
             preview=preview(definition, values) if shown else None,
-            nonce=secrets.token_urlsafe(12),
+            problem=problem,
+            nonce=nonce_after(problem),
         )
-        return make_response(page)
+        return respond(page, problem)
 
     def _definition(self, name: str, language: str) -> Mapping[str, Any]:
         named = [each for each in self._definitions() if (each.get("name"), each.get("language")) == (name, language)]
