@@ -43,6 +43,36 @@ def test_an_open_page_shows_what_comes_without_being_loaded(open_console: Open, 
     expect(page.get_by_label("Write to this customer")).to_have_value("half a sen")
 
 
+def test_the_way_back_from_a_result_leads_to_the_results(open_console: Open, site: ConsoleSite) -> None:
+    page = open_console()
+    page.goto(f"{site.url}/console/search")
+    page.get_by_role("searchbox").fill("an")
+    page.get_by_role("button", name="Search").click()
+    results = page.get_by_role("region", name="2 found").get_by_role("link")
+    expect(results).to_contain_text(["Ana Lima", "Dan Weiss"])
+    expect(page.get_by_role("heading", name="2 found")).to_be_focused()
+    results.first.click()
+    expect(page.get_by_role("region", name="Messages")).to_be_visible()
+    page.go_back()
+    expect(results).to_have_count(2)
+    expect(page.get_by_role("searchbox")).to_have_value("an")
+    site.writes(ANA, "Are you there?", "wamid.A9")
+    results.filter(has_text="Ana Lima").click()
+    expect(page.get_by_role("region", name="Messages")).to_contain_text("Are you there?")
+
+
+def test_a_search_without_an_answer_leads_to_the_reason(open_console: Open, site: ConsoleSite) -> None:
+    page = open_console()
+    page.goto(f"{site.url}/console/search")
+    other = page.context.new_page()
+    other.goto(f"{site.url}/console/script")
+    other.get_by_role("button", name="Sign out").click()
+    expect(other.get_by_label("API key")).to_be_visible()
+    page.get_by_role("searchbox").fill("an")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("alert")).to_contain_text("Your session has ended")
+
+
 def test_days_and_times_are_the_reader_s(open_console: Open, site: ConsoleSite) -> None:
     now = datetime.now(UTC)
     zone, hours = ("Pacific/Kiritimati", 14) if now.hour >= 10 else ("Pacific/Niue", -11)

@@ -2,11 +2,13 @@
 import { showTimes } from "./times.js";
 import { followLive } from "./live.js";
 import { replayMany } from "./many.js";
+import { searchInPlace } from "./search.js";
 import { tellMissingFiles } from "./files.js";
 
 showTimes(document);
 tellMissingFiles(document);
 followLive(document.body.dataset.live);
 replayMany(document.querySelector("form[data-many]"));
+searchInPlace(document.querySelector("form[role=search]"));
 const end = document.querySelector("[data-follow] #end");
 if (end && !location.hash) document.querySelector("[data-follow] li.this")?.scrollIntoView({ block: "center" });

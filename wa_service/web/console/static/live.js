@@ -1,17 +1,7 @@
 // When the server reports a change, load the page again and replace its parts, except those in which somebody types.
 // What was typed or chosen before, and the focus, stay.
-// The browser parses the response itself (responseType "document"), so no trusted types policy is needed.
+import { load } from "./load.js";
 import { showTimes } from "./times.js";
-
-const load = (address) =>
-  new Promise((done, failed) => {
-    const request = new XMLHttpRequest();
-    request.open("GET", address);
-    request.responseType = "document";
-    request.onload = () => (request.status === 200 && request.response ? done(request.response) : failed(request.status));
-    request.onerror = () => failed(0);
-    request.send();
-  });
 
 const isPlaying = (part) => [...part.querySelectorAll("audio, video")].some((each) => !each.paused);
 
@@ -53,7 +43,7 @@ const keepFiles = (part, taken) => {
 };
 
 const renew = async () => {
-  const fresh = await load(location.href);
+  const { response: fresh } = await load(location.href);
   for (const part of document.querySelectorAll("[data-part]")) {
     const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
     if (!other || isBusy(part)) continue;
