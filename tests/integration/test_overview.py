@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from tests.integration.lanes import NUMBER, Lanes, message, send
+from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
 from tests.keys import NAMES
 from wa_service.store.client import Store
+from wa_service.store.dead_letters import DeadLetters
 from wa_service.store.memory import MemoryWatch
 from wa_service.store.outbox import Limits, Priority
 from wa_service.store.overview import Observer
@@ -67,6 +68,12 @@ def test_dead_letters_are_counted_by_kind(lanes: Lanes, observer: Observer) -> N
     _, (work,) = lanes.inbox.take("p", 0, 1)
     lanes.inbox.dead_letter(work, "p", "failed", "why")
     assert observer.overview().dead_letters == {"failed": 1}
+
+
+def test_every_dead_letter_is_counted_so_that_an_alert_sees_one_more(lanes: Lanes, observer: Observer) -> None:
+    letters = DeadLetters(lanes.store, retention_seconds=KEEP)
+    lanes.store.run([letters.add(message(str(15551230000 + n)), 0) for n in range(1_001)])
+    assert observer.overview().dead_letters == {"malformed": 1_001}
 
 
 def test_the_embedded_server_would_lose_nothing(observer: Observer) -> None:

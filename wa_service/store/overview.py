@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -16,6 +17,7 @@ _SECOND_MS = 1010
 HEARTBEAT_MS = 15_000
 _MIN_VERSION = (6, 2)
 _QUEUES = ("replies", "bulk", "scheduled")
+_LETTERS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,12 +237,13 @@ class Observer:
         return lag
 
     def _dead_by_kind(self) -> dict[str, int]:
-        ids = self._store.do("ZREVRANGE", self._store.keys.dead, 0, 999)
-        counts: dict[str, int] = {}
-        for kind in self._store.run([("HGET", self._store.keys.dead_letter(text(id_)), "kind") for id_ in ids]):
-            if kind:
-                counts[text(kind)] = counts.get(text(kind), 0) + 1
-        return counts
+        ids = self._store.do("ZRANGE", self._store.keys.dead, 0, -1)
+        counts: Counter[str] = Counter()
+        for start in range(0, len(ids), _LETTERS_AT_ONCE):
+            some = ids[start : start + _LETTERS_AT_ONCE]
+            kinds = self._store.run([("HGET", self._store.keys.dead_letter(text(id_)), "kind") for id_ in some])
+            counts.update(text(kind) for kind in kinds if kind)
+        return dict(counts)
 
 
 def _age(first: Sequence[bytes], now: int) -> float:
