@@ -21,8 +21,8 @@ LOG_EVENTS = (
     LogEvent(
         "whatsapp.webhook.refused",
         "A delivery was refused.",
-        "`reason`: missing, malformed, mismatch (with `size`, `peer`), not_stored (with `error`); one line per second "
-        "and reason, `count`: how many it stands for",
+        "`reason`: missing, malformed, mismatch (with `size`, `peer`), not_stored (with `error`), busy (with "
+        "`peer`); one line per second and reason, `count`: how many it stands for",
     ),
     LogEvent(
         "whatsapp.webhook.odd",

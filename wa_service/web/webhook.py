@@ -99,6 +99,8 @@ def webhook_blueprint(
             outcome = store_delivery()
         except ProblemError as problem:
             outcome = problem.kind.name
+            if problem.kind is BUSY:
+                refusals.tell("busy", peer=request.remote_addr)
             raise
         finally:
             if outcome in META_WILL_REDELIVER:

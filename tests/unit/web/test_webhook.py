@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hmac
 import io
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import sha256
 from typing import Any
@@ -28,7 +30,7 @@ from tests.unit.web.deliveries import (
     value_of,
 )
 from wa_service.web.problems import ProblemError
-from wa_service.web.webhook import LARGEST_BODY, SMALL_BODY, LargeBodies
+from wa_service.web.webhook import LARGEST_BODY, MOST_LARGE_BYTES, SMALL_BODY, LargeBodies
 
 NOWHERE = {"REDIS_URL": "redis://127.0.0.1:1/0"}
 ONE = delivery(value_of(messages=[text_message()]))
@@ -552,6 +554,38 @@ def test_large_bodies_that_are_being_read_have_bounded_room() -> None:
     with bodies.room_for(4_194_304), bodies.room_for(4_194_304), bodies.room_for(SMALL_BODY):
         pass
     assert (refused.value.kind.name, refused.value.kind.status) == ("busy", 503)
+
+
+class SlowBody:
+    """A body that does not come until `go` is set; `came` counts those that are waited for."""
+
+    def __init__(self, came: threading.Semaphore, go: threading.Event) -> None:
+        self.came, self.go = came, go
+
+    def read(self, _: int) -> bytes:
+        self.came.release()
+        assert self.go.wait(10)
+        return b""
+
+
+def test_a_delivery_for_which_there_is_no_room_is_logged(web: Web, lines: list[dict[str, Any]]) -> None:
+    room = MOST_LARGE_BYTES // LARGEST_BODY
+    came, go = threading.Semaphore(0), threading.Event()
+    lines.clear()
+
+    def post() -> int:
+        slow = {"wsgi.input": SlowBody(came, go), "CONTENT_LENGTH": str(LARGEST_BODY)}
+        return web.app.test_client().post("/webhooks/whatsapp", environ_overrides=slow).status_code
+
+    with ThreadPoolExecutor(room) as pool:
+        reading = [pool.submit(post) for _ in range(room)]
+        assert all(came.acquire(timeout=10) for _ in range(room))
+        answer = post()
+        go.set()
+
+    (line,) = [line for line in lines if line.get("reason") == "busy"]
+    assert (answer, line["event"], line["peer"]) == (503, "whatsapp.webhook.refused", "127.0.0.1")
+    assert {each.result() for each in reading} == {400}
 
 
 def test_a_file_that_meta_could_not_fetch_is_told_with_what_to_do(web: Web, lines: list[dict[str, Any]]) -> None:
