@@ -156,7 +156,9 @@ class PlatformSettings(BaseModel):
         secret=True,
         shown="generated at the first start and kept in the store",
     )
-    send_concurrency: PositiveInt = variable("WA_SEND_CONCURRENCY", "Concurrent sends in one worker.", 100)
+    send_concurrency: PositiveInt = variable(
+        "WA_SEND_CONCURRENCY", "Concurrent sends of one number in one worker process.", 100
+    )
     settle_seconds: PositiveInt = variable(
         "WA_SETTLE_SECONDS", "Seconds after which a send without an answer may be resolved.", 300
     )

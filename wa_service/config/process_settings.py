@@ -17,7 +17,9 @@ class ProcessSettings(BaseModel):
 
     # Web
     bind: Address = variable("WA_BIND", "Where web listens: address:port or unix:path.", "127.0.0.1:8000")
-    web_concurrency: PositiveInt = variable("WEB_CONCURRENCY", "Gunicorn's worker processes.", cores, shown="cores")
+    web_concurrency: PositiveInt = variable(
+        "WEB_CONCURRENCY", "Gunicorn's worker processes.", cores, shown="the number of cores"
+    )
     trusted_proxies: Networks = variable(
         "WA_TRUSTED_PROXIES", "Addresses of proxies whose X-Forwarded-* headers are trusted, comma separated.", ()
     )
@@ -69,8 +71,10 @@ class ProcessSettings(BaseModel):
     sentry_dsn: SentryDsn | None = variable("SENTRY_DSN", "Error tracking by Sentry.", None, secret=True)
 
     # Outgoing calls
-    https_proxy: SecretStr | None = variable("HTTPS_PROXY", "Proxy for outgoing calls.", None, secret=True)
-    no_proxy: str = variable("NO_PROXY", "Hosts called without the proxy, comma separated.", "")
+    https_proxy: SecretStr | None = variable(
+        "HTTPS_PROXY", "Proxy for calls to Meta; other calls use none.", None, secret=True
+    )
+    no_proxy: str = variable("NO_PROXY", "Hosts that are called without it, comma separated.", "")
     ca_bundle: ReadablePath | None = variable(
-        "REQUESTS_CA_BUNDLE", "CA bundle for outgoing calls.", None, shown="certifi's"
+        "REQUESTS_CA_BUNDLE", "CA bundle for outgoing calls.", None, shown="certifi's bundle"
     )

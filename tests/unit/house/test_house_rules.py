@@ -103,9 +103,16 @@ def test_the_example_of_settings_names_every_variable_in_the_tables_order() -> N
     assert [name for name, _ in env_example()] == [variable.name for variable in settings.variables()]
 
 
-def test_the_example_of_settings_tells_every_sentence() -> None:
+def test_the_example_of_settings_tells_what_the_table_tells() -> None:
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
-    assert [v.name for v in settings.variables() if f"# {v.sentence}" not in text] == []
+    found = {block.rpartition("\n")[2].strip("#").partition("=")[0]: block for block in text.strip().split("\n\n")}
+
+    def told(variable: settings.Variable) -> str:
+        value = dict(env_example())[variable.name]
+        default = f"\n# Default: {variable.default.removeprefix('empty: ')}." if variable.default and not value else ""
+        return f"# {variable.sentence}{' (secret)' if variable.secret else ''}{default}\n"
+
+    assert [v.name for v in settings.variables() if not found[v.name].startswith(told(v))] == []
 
 
 def test_the_example_of_settings_is_at_the_defaults_but_for_a_living_api_version() -> None:
