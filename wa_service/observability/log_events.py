@@ -97,7 +97,7 @@ LOG_EVENTS = (
     ),
     LogEvent("whatsapp.console.signed_in", "A user signed in to the console.", "`key` (its name)"),
     LogEvent("whatsapp.console.signed_out", "A user signed out of the console.", "`key` (its name)"),
-    LogEvent("whatsapp.console.trial_failed", "Trying a sentence on the script in the console failed."),
+    LogEvent("whatsapp.console.trial_failed", "Trying a sentence on the script in the console failed.", "a traceback"),
     LogEvent("whatsapp.console.sign_in_refused", "A sign-in failed because of an unknown API key."),
     LogEvent(
         "whatsapp.send.accepted",
@@ -131,8 +131,9 @@ LOG_EVENTS = (
     LogEvent(
         "whatsapp.send.failed",
         "A message will not be sent.",
-        "`id`, `reason` (a group, expired, not_owner, no_word_from_meta); after a call also `type`, `number`, `ms` "
-        "(the call), `message` (that it answers), `code`, `fbtrace_id`, `follows` (the fallback)",
+        "`id`, `reason` (a group, expired, not_owner, customer_stopped, marketing_limit, no_word_from_meta); after a "
+        "call also `type`, `number`, `ms` (the call), `message` (that it answers), `code`, `fbtrace_id`, `follows` "
+        "(the fallback)",
     ),
     LogEvent("whatsapp.send.canceled", "A caller canceled a message before it was sent.", "`id`"),
     LogEvent(
@@ -248,13 +249,13 @@ LOG_EVENTS = (
     ),
     LogEvent(
         "whatsapp.conversation.responder_failed",
-        "The http responder did not answer; the fallback was sent.",
-        "`reason`",
+        "The program or language model did not answer; the fallback was sent.",
+        "`message`, `number`, `reason`",
     ),
     LogEvent(
         "whatsapp.conversation.responder_answer_unusable",
-        "The http responder's answer is not a valid reply.",
-        "`reason`",
+        "The answer of the program or language model is not a valid reply; the fallback was sent.",
+        "`message`, `number`, `reason`",
     ),
     LogEvent(
         "whatsapp.conversation.speech_failed",
