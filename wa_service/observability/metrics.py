@@ -22,8 +22,14 @@ StoreSamples: TypeAlias = Mapping[str, Mapping[str, float]]
 STORE_GAUGES = {
     "whatsapp_rate_limit_remaining": ("Remaining part of Meta's limits, of the number with the least.", "limit"),
     "whatsapp_circuit_state": ("Whether a number may send: 0 closed, 1 probing, 2 open.", "number"),
-    "whatsapp_queue_depth": ("Waiting items, by queue.", "queue"),
-    "whatsapp_queue_oldest_seconds": ("Age of the oldest waiting item, by queue.", "queue"),
+    "whatsapp_queue_depth": (
+        "Waiting conversations (inbound), lanes (outbound) or sends (sending, unknown, scheduled).",
+        "queue",
+    ),
+    "whatsapp_queue_oldest_seconds": (
+        "How long the oldest work has been due, by queue. What waits for a retry or the template quota is not due.",
+        "queue",
+    ),
     "whatsapp_dead_letters": ("Events that could not be handled, by kind.", "kind"),
     "whatsapp_push_lag_seconds": (
         "Age of the oldest event that an active subscription has not received.",
