@@ -237,7 +237,8 @@ def _block(call: Call, outcome: str, apply: Any) -> JsonObject:
             failed.append({"input": sent, "wa_id": "", "errors": [{**error, "error_data": details}]})
         else:
             apply(wa_id)
-            done.append({"input": sent, "wa_id": wa_id})
+            # As in the response to a send, a user id does not reveal the number.
+            done.append({"input": sent, **({"wa_id": wa_id} if digits else {"user_id": sent})})
     answer: JsonObject = {"messaging_product": "whatsapp", "block_users": {outcome: done}}
     if failed:
         answer["block_users"]["failed_users"] = failed

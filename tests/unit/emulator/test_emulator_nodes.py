@@ -240,6 +240,14 @@ def test_blocked_users_are_listed_until_they_are_unblocked(meta: Emulator) -> No
 
 
 @pytest.mark.parametrize(("method", "outcome"), [("POST", "added_users"), ("DELETE", "removed_users")])
+def test_a_user_is_named_by_the_id_that_was_blocked(meta: Emulator, method: str, outcome: str) -> None:
+    user_id = meta.world.phones[ANA].user_id
+    body = {"messaging_product": "whatsapp", "block_users": [{"user_id": user_id}]}
+    answer = meta.graph(method, f"{NUMBER}/block_users", json=body).json
+    assert answer["block_users"] == {outcome: [{"input": user_id, "user_id": user_id}]}
+
+
+@pytest.mark.parametrize(("method", "outcome"), [("POST", "added_users"), ("DELETE", "removed_users")])
 def test_a_user_that_cannot_be_blocked_fails_beside_the_others(meta: Emulator, method: str, outcome: str) -> None:
     users = [{"user": "no number"}, {"user": f"+{ANA}"}, {"user_id": "GB.1"}]
     body = {"messaging_product": "whatsapp", "block_users": users}
