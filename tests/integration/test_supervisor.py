@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -32,7 +33,17 @@ class Supervised:
         self._log = directory / "lives"
         life = directory / "life.py"
         life.write_text(LIFE.format(log=str(self._log), rest=rest))
-        self.process = subprocess.Popen([sys.executable, "-c", supervise, sys.executable, str(life)])
+        self.program = directory / "program"
+        self.program.write_text(f'#!/bin/sh\nexec {sys.executable} {life} "$@"\n')
+        self.program.chmod(0o755)
+        self._told = directory / "told"
+        with self._told.open("wb") as told:
+            command = [sys.executable, "-c", supervise, str(self.program)]
+            self.process = subprocess.Popen(command, stdout=told, stderr=told)
+
+    def told(self) -> bytes:
+        """What the supervisor and its processes have logged."""
+        return self._told.read_bytes()
 
     def lives(self) -> list[dict[str, str]]:
         lines = whole_lines(self._log).decode().splitlines()
@@ -67,3 +78,33 @@ def test_a_process_that_worked_is_replaced_whatever_it_died_of(supervised: Calla
     eventually(lambda: len(one.lives()) >= 3, within=20)
     first, second, third = one.lives()[:3]
     assert (second["--predecessor"], third["--predecessor"]) == (first["--consumer"], second["--consumer"])
+
+
+READY = "import time\nos.write(int(options['--ready-fd']), b'1')\n"
+
+
+def test_a_process_that_cannot_be_started_for_a_dead_one_is_tried_until_it_can(
+    supervised: Callable[[str], Supervised], tmp_path: Path
+) -> None:
+    one = supervised(READY + "while not pathlib.Path(sys.argv[0]).with_name('die').exists(): time.sleep(0.01)")
+    eventually(one.lives, within=20)
+    one.program.rename(tmp_path / "away")
+    (tmp_path / "die").touch()
+    assert eventually(lambda: b"start_failed" in one.told(), within=20)
+
+    (tmp_path / "away").rename(one.program)
+
+    eventually(lambda: len(one.lives()) >= 2, within=20)
+    first, second = one.lives()[:2]
+    assert second["--predecessor"] == first["--consumer"]
+
+
+def test_where_no_successor_can_be_started_the_old_process_continues(
+    supervised: Callable[[str], Supervised], tmp_path: Path
+) -> None:
+    one = supervised(READY + "time.sleep(600)")
+    eventually(one.lives, within=20)
+    one.program.rename(tmp_path / "away")
+    one.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: b"replace_failed" in one.told(), within=20)
+    assert one.process.poll() is None

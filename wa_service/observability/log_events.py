@@ -225,6 +225,11 @@ LOG_EVENTS = (
     LogEvent(
         "whatsapp.worker.died", "A worker process ended unexpectedly; another one is started.", "`status`, `seconds`"
     ),
+    LogEvent(
+        "whatsapp.worker.start_failed",
+        "No worker process could be started (no memory for it); after a death, the next try follows in a second.",
+        "`reason`",
+    ),
     LogEvent("whatsapp.worker.replaced", "A successor with the current settings took over.", "`consumer`, `successor`"),
     LogEvent("whatsapp.worker.replace_failed", "A successor could not start; the old process continues.", "`reason`"),
     LogEvent("whatsapp.worker.took_over", "The conversations of a dead process were released.", "`released`"),

@@ -24,6 +24,7 @@ from wa_service.worker.restart_backoff import RestartBackoff
 
 START_SECONDS = 30.0
 STOP_SECONDS = 32.0
+START_AGAIN_SECONDS = 1.0
 # Enough for a dead process: what it wrote is in the pipe already.
 READ_SECONDS = 0.1
 
@@ -100,15 +101,28 @@ def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "wor
         first = False
         logger.error("whatsapp.worker.died", status=status, seconds=round(lived, 1))
         gevent.sleep(backoff.next_pause(worked=worked, lived=lived))
-        child = _Child(command, child)
+        successor = _start(command, logger, child)
+        if successor is None:
+            gevent.sleep(START_AGAIN_SECONDS)
+        child = successor or child
+
+
+def _start(command: Sequence[str], logger: FilteringBoundLogger, predecessor: _Child | None = None) -> _Child | None:
+    """Start a process; None while the machine has no memory for it, or its program is being replaced."""
+    try:
+        return _Child(command, predecessor)
+    except OSError as error:
+        logger.warning("whatsapp.worker.start_failed", reason=error.strerror)
+        return None
 
 
 def _replace(child: _Child, command: Sequence[str], logger: FilteringBoundLogger) -> _Child:
     """Start a successor with the current settings; return the old child if the successor cannot start."""
-    successor = _Child(command)
-    if not successor.has_worked(START_SECONDS):
+    successor = _start(command, logger)
+    if successor is None or not successor.has_worked(START_SECONDS):
         logger.error("whatsapp.worker.replace_failed", reason="the successor could not start")
-        successor.stop()
+        if successor is not None:
+            successor.stop()
         return child
     child.stop()
     logger.info("whatsapp.worker.replaced", consumer=child.consumer, successor=successor.consumer)
