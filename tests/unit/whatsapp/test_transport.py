@@ -132,6 +132,12 @@ def test_metas_error_object_decides_whatever_the_status(transport_to: Any, local
     assert (type(error), error.group) == (WhatsAppRateLimitError, "pair")
 
 
+def test_an_error_object_that_quotes_half_an_emoji_decides_as_well(transport_to: Any, local_meta: LocalMeta) -> None:
+    local_meta.answers = answering(400, b'{"error": {"code": 131056, "message": "Refused: hello \\ud83d"}}')
+    error = failed(post, transport_to(local_meta.url))
+    assert (type(error), error.group) == (WhatsAppRateLimitError, "pair")
+
+
 def test_an_error_object_under_200_is_an_error(transport_to: Any, local_meta: LocalMeta) -> None:
     local_meta.answers = answering(200, {"error": {"code": 190, "message": "x"}})
     assert type(failed(post, transport_to(local_meta.url))) is WhatsAppAuthError

@@ -45,6 +45,7 @@ from wa_service.whatsapp.http.deadline import Deadline, DeadlineFactory, Watchdo
 from wa_service.whatsapp.http.proxy_map import ProxyMap
 from wa_service.whatsapp.http.session import REPEATABLE, new_session, retries
 from wa_service.whatsapp.usage import Usage, read_usage
+from wa_service.whatsapp.webhooks import tolerant_json
 
 USER_AGENT: Final = "wa-service/0.1 (+requests)"
 """Media hosts refuse requests without one (4.3, 9.1)."""
@@ -338,10 +339,13 @@ def read_at_most(response: Response, limit: int) -> bytes:
 
 
 def parse_json(raw: bytes) -> object:
-    """Return the parsed body, None if it is not JSON (an HTML page, an empty or incomplete body)."""
+    """Return the parsed body, None if it is not JSON (an HTML page, an empty or incomplete body).
+
+    Meta quotes what it refuses, which may end in half an emoji.
+    """
     try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
+        return tolerant_json.loads(raw)
+    except ValueError:
         return None
 
 
