@@ -19,6 +19,7 @@ import pytest
 import redis
 import requests
 from standardwebhooks import Webhook
+from structlog.testing import capture_logs
 from werkzeug.serving import make_server
 
 from meta_emulator.free_port import free_port
@@ -304,6 +305,16 @@ def test_the_example_takes_each_event_once_and_refuses_what_is_not_signed(
             eventually(lambda: subscriptions.get(theirs.id).taken == 2)
         forged = requests.post(url, data=b"{}", headers={"webhook-id": "1", "webhook-timestamp": "1"}, timeout=5)
     assert (logged, forged.status_code) == (["447700900123 wrote a text"], 401)
+
+
+def test_a_damaged_subscription_ends_no_worker(store: Store, redis_client: redis.Redis) -> None:
+    damaged = Subscriptions(store).create("https://tool.example/", form="event", secret=new_secret("event"), cursor="")
+    redis_client.hset(NAMES.of("subscription", damaged.id), "created", "today")
+
+    with capture_logs() as lines, worker(store):
+        eventually(lambda: lines)
+
+    assert {(line["event"], line["worker"]) for line in lines} == {("whatsapp.worker.round_failed", "PushWorker")}
 
 
 def test_an_event_that_is_not_sent_has_no_answer(store: Store, tool: Tool, redis_client: redis.Redis) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 
 import gevent
@@ -13,6 +12,7 @@ from wa_service.observability import log, metrics
 from wa_service.push.pusher import Pushed, Pusher
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.subscriptions import Delivery, Failure, Subscription, Subscriptions
+from wa_service.worker.periodic import PeriodicWorker
 
 SIDE_BY_SIDE = 64
 """Most concurrent deliveries to one subscriber."""
@@ -37,8 +37,13 @@ class PushWorker:
     def consume(self) -> None:
         """Push until `stop`."""
         while not self._stopping.is_set():
-            with contextlib.suppress(StoreUnavailableError):  # the loops wait for the store as well
+            try:
                 self._refresh(self._subscriptions.all())
+            except StoreUnavailableError:
+                pass  # the loops wait for the store as well
+            except Exception as error:  # noqa: BLE001 - it may fail each time: the process has other work, too
+                log.get_logger().error("whatsapp.worker.round_failed", worker=type(self).__name__, exc_info=error)
+                self._stopping.wait(PeriodicWorker.failed_wait)
             self._stopping.wait(REFRESH_SECONDS)
 
     def stop(self) -> None:
