@@ -24,6 +24,7 @@ from wa_service.store.outbox import Limits, Priority, Send, SendOutcome
 from wa_service.store.schedule import Schedule
 from wa_service.store.stop_digests import StopDigests
 from wa_service.store.stops import Stops
+from wa_service.store.tag_numbers import TagNumbers
 from wa_service.store.template_categories import TemplateCategories
 from wa_service.whatsapp.webhooks.identity import Identity
 
@@ -481,6 +482,17 @@ class TestWeek:
         assert ask(lanes, template=NEWS) == "queued"
         redis_client.zadd(f"{PREFIX}marketing:{NUMBER}:{CUSTOMER}", {"s0": 1})
         assert ask(lanes) == "queued"
+
+    def test_the_week_counts_what_all_numbers_sent(self, marketing: Lanes) -> None:
+        TagNumbers(marketing.store, retention_seconds=KEEP).bind([NUMBER, SECOND_NUMBER])
+        lanes = replace(marketing, outbox=replace(marketing.outbox, marketing_per_week=1))
+        assert ask(lanes, id="a", number=SECOND_NUMBER) == "queued"
+        assert ask(lanes, id="b") == "queued"
+        (grant,) = lanes.grant(SECOND_NUMBER)
+        lanes.outbox.done(SECOND_NUMBER, grant, SendOutcome("accepted", wamid="wamid.A", meta_healthy=True))
+        assert lanes.outbox.next(NUMBER, "p", time.monotonic_ns(), 1).failed == [("b", "marketing_limit")]
+        assert ask(lanes) == "marketing_limit"
+        assert ask(lanes, "15551239999") == "queued"
 
     def test_what_meta_refused_is_not_counted_and_what_is_tried_again_once(self, marketing: Lanes) -> None:
         lanes = replace(marketing, outbox=replace(marketing.outbox, marketing_per_week=1))

@@ -1,15 +1,30 @@
--- Marketing templates sent to a customer in the last seven days: marketing:<conversation>, by time.
+-- Marketing templates sent to a customer in the last seven days: marketing:<conversation>, by time. A customer has one
+-- conversation with each number of the service; all of them count.
 local WEEK_MS = 604800000
 local function marketing_key(conversation) return prefix .. 'marketing:' .. conversation end
+
+-- marketing_since(conversation, since) -> when the customer's templates left after that time (ms), in order.
+local function marketing_since(conversation, since)
+  local number, customer = string.match(conversation, '^([^:]*):(.*)$')
+  local numbers, times = redis.call('SMEMBERS', prefix .. 'numbers'), {}
+  if redis.call('SISMEMBER', prefix .. 'numbers', number) == 0 then numbers[#numbers + 1] = number end
+  for _, each in ipairs(numbers) do
+    local key = marketing_key(each .. ':' .. customer)
+    local flat = redis.call('ZRANGEBYSCORE', key, '(' .. since, '+inf', 'WITHSCORES')
+    for i = 2, #flat, 2 do times[#times + 1] = tonumber(flat[i]) end
+  end
+  table.sort(times)
+  return times
+end
 
 -- marketing_wait(conversation, most, at, id) -> 0, or ms until one more may go. most: 0 for no limit; at: when it is to
 -- go (ms), nil for now; id: a send that was counted already may be retried.
 local function marketing_wait(conversation, most, at, id)
-  local key = marketing_key(conversation)
-  if most <= 0 or (id and redis.call('ZSCORE', key, id)) then return 0 end
+  if most <= 0 or (id and redis.call('ZSCORE', marketing_key(conversation), id)) then return 0 end
   local since = math.max(at or 0, wall) - WEEK_MS
-  if redis.call('ZCOUNT', key, '(' .. since, '+inf') < most then return 0 end
-  return math.max(1, tonumber(redis.call('ZRANGE', key, -most, -most, 'WITHSCORES')[2]) - since)
+  local times = marketing_since(conversation, since)
+  if #times < most then return 0 end
+  return math.max(1, times[#times - most + 1] - since)
 end
 
 local function count_marketing(conversation, id)
