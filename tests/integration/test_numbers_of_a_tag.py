@@ -9,6 +9,8 @@ import redis
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
 from tests.keys import NAMES
+from wa_service.store.batches import Batches, BatchItem, NewBatch
+from wa_service.store.outbox import Priority
 from wa_service.store.tag_numbers import TagNumbers, TagTakenError
 
 OTHER, THIRD = "106540352242923", "106540352242924"
@@ -16,6 +18,14 @@ OTHER, THIRD = "106540352242923", "106540352242924"
 
 def tag(lanes: Lanes) -> TagNumbers:
     return TagNumbers(lanes.store, retention_seconds=KEEP)
+
+
+def begin_batch(lanes: Lanes) -> None:
+    """Start a batch of the number with one message."""
+    batches = Batches(lanes.outbox, ttl_seconds=3_600)
+    batches.open(NewBatch("b1", "print", "tester"))
+    batches.add("b1", 0, 1, [BatchItem(0, send(priority=Priority.BULK), opens=False)])
+    batches.change("b1", "start")
 
 
 class TestBinding:
@@ -34,6 +44,12 @@ class TestBinding:
     def test_also_while_its_sends_wait(self, lanes: Lanes) -> None:
         tag(lanes).bind([NUMBER])
         lanes.outbox.put(send())
+        with pytest.raises(TagTakenError):
+            tag(lanes).bind([OTHER])
+
+    def test_also_while_a_batch_of_its_own_waits(self, lanes: Lanes) -> None:
+        tag(lanes).bind([NUMBER])
+        begin_batch(lanes)
         with pytest.raises(TagTakenError):
             tag(lanes).bind([OTHER])
 
@@ -78,4 +94,15 @@ class TestANumberThatIsNoLongerOurs:
         for record in ("waits", "over"):
             redis_client.hset(NAMES.record(record), "expires", int(time.time() * 1000) - 1)
         assert set(tag(lanes).expire_former()) == {"waits", "over"}
+        assert tag(lanes).former() == []
+
+    def test_it_is_remembered_while_its_batches_have_items(self, lanes: Lanes) -> None:
+        tag(lanes).bind([NUMBER, OTHER])
+        begin_batch(lanes)
+        tag(lanes).bind([OTHER])
+        assert tag(lanes).expire_former() == []
+        assert tag(lanes).former() == [NUMBER]
+        Batches(lanes.outbox, ttl_seconds=3_600).change("b1", "cancel")
+        Batches(lanes.outbox, ttl_seconds=3_600).sweep_canceled()
+        assert tag(lanes).expire_former() == []
         assert tag(lanes).former() == []

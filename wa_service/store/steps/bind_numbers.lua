@@ -14,7 +14,7 @@ if not shared then
     or redis.call('EXISTS', prefix .. 'due', prefix .. 'busy', prefix .. 'unknown') > 0
   for _, number in ipairs(bound) do
     works = works or redis.call('EXISTS', prefix .. 'out:' .. number .. ':0', prefix .. 'out:' .. number .. ':1',
-      prefix .. 'scheduled:' .. number) > 0
+      prefix .. 'scheduled:' .. number, prefix .. 'batches:' .. number) > 0
   end
   if works then return bound end
 end
