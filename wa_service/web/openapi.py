@@ -160,11 +160,24 @@ def build(app: OpenAPI, numbers: Sequence[str], longest_ttl: int) -> dict[str, A
             _complete(operation, app.view_functions[f"v1.{operation['operationId']}"], path.split("/")[2])
             if numbers:
                 _name_numbers(operation, numbers)
+    _drop_null_defaults(document)
     document["x-problems"] = [
         {"name": kind.name, "status": kind.status, "title": kind.title, "retryable": kind.retryable}
         for kind in problems.all_kinds()
     ]
     return document
+
+
+def _drop_null_defaults(part: Any) -> None:
+    """Remove `default: null`, which says nothing: generators of clients take a field with a default as always there."""
+    if isinstance(part, list):
+        for each in part:
+            _drop_null_defaults(each)
+    if isinstance(part, dict):
+        if part.get("default", ...) is None:
+            del part["default"]
+        for each in part.values():
+            _drop_null_defaults(each)
 
 
 def _name_numbers(operation: dict[str, Any], numbers: Sequence[str]) -> None:

@@ -66,6 +66,11 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
             found = found[step]
 
 
+def test_no_field_has_null_as_its_default(document: dict[str, Any]) -> None:
+    """openapi-typescript takes a field with a default as required: `{"id": "1"}` was no image without a caption."""
+    assert "'default': None" not in str(document)
+
+
 def test_every_schema_is_an_object(document: dict[str, Any]) -> None:
     """OpenAPI 3.1 allows `true` and `false`, too, but generators of clients refuse the whole document."""
 
