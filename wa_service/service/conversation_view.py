@@ -63,7 +63,7 @@ class ThreadMessage:
 
     @property
     def quiet(self) -> str | None:
-        """Why there was no automatic reply, such as `paused`, `other_application`, `group`, `stale`."""
+        """Why there was no automatic reply: `paused`, `reply_limit`, `other_application`, `group` or `stale`."""
         if self.direction == "in" and self.kind == "standby":
             return "other_application"
         return self._noted("quiet")

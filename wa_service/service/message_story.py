@@ -28,13 +28,17 @@ _QUIET: Final = {
     "group": "It was written to a group, and groups are not answered (WA_GROUPS).",
     "stale": "It was too old to be answered when it was handled (WA_ANSWER_MAX_AGE).",
     "stopped": "The customer has said STOP.",
+    "reply_limit": "The conversation reached WA_REPLY_LIMIT, so automatic replies are paused for half an hour.",
 }
+_REPLY_LIMIT: Final = "reply-limit"
+"""The reason of the pause that begins at the limit, and the name of its runbook."""
 _FAILED: Final = {
     "expired": "It waited longer than its ttl, and was not sent.",
     "withdrawn": "A person of the business wrote meanwhile, so the automatic reply was withdrawn.",
     "no_word_from_meta": "Meta neither confirmed nor refused it, and it was not sent again.",
     "not_owner": "The thread belongs to another application.",
     "customer_stopped": "The customer has said STOP, and this template is marketing.",
+    "marketing_limit": "The customer has had a week's marketing templates (WA_MARKETING_PER_WEEK).",
 }
 
 
@@ -87,8 +91,7 @@ def _unanswered(message: ThreadMessage, near: Sequence[ThreadMessage]) -> Reason
         text = "It could not be handled and is a dead letter."
         return Reason(text, cause, runbook="dead-letters", letter=message.letter)
     if message.quiet:
-        text = _QUIET.get(message.quiet, f"There was no automatic reply: {message.quiet}.")
-        return Reason(text, _who_took_over(message, near) if message.quiet == "paused" else "")
+        return _silenced(message, near, message.quiet)
     answers = [other for other in near if other.answers == message.reference]
     if answers:
         return next((reason for answer in answers if (reason := reason_of(answer, near))), None)
@@ -99,15 +102,33 @@ def _unanswered(message: ThreadMessage, near: Sequence[ThreadMessage]) -> Reason
     return Reason("It was handled, and needed no reply.")
 
 
-def _who_took_over(message: ThreadMessage, near: Sequence[ThreadMessage]) -> str:
-    before = [other for other in near if other.at <= message.at]
-    for other in reversed(before):
-        if other.kind == "echo":
+def _silenced(message: ThreadMessage, near: Sequence[ThreadMessage], quiet: str) -> Reason:
+    if quiet == "paused":
+        cause = _paused_by(message, near)
+        if cause is None or cause.kind != "pause" or cause.raw.get("reason") != _REPLY_LIMIT:
+            return Reason(_QUIET[quiet], _who_took_over(cause))
+        quiet = "reply_limit"
+    text = _QUIET.get(quiet, f"There was no automatic reply: {quiet}.")
+    return Reason(text, runbook=_REPLY_LIMIT if quiet == "reply_limit" else "")
+
+
+def _paused_by(message: ThreadMessage, near: Sequence[ThreadMessage]) -> ThreadMessage | None:
+    """The last event that paused the conversation before the message was handled; None: it is not near."""
+    handled_at = max((int(note.get("at") or 0) for note in message.notes), default=message.at)
+    for other in reversed([other for other in near if other.at <= handled_at]):
+        if other.kind in {"echo", "pause"} or (other.kind == "console" and "pause" in other.content.text):
+            return other
+    return None
+
+
+def _who_took_over(cause: ThreadMessage | None) -> str:
+    match cause.kind if cause else "":
+        case "echo":
             return "They wrote in the WhatsApp Business app: the echo is above it in the conversation."
-        if other.kind == "pause":
-            return f"The bot was paused ({other.content.text}), as shown above it in the conversation."
-        if other.kind == "console" and "pause" in other.content.text:
-            return f"It was paused in the console ({other.content.text.partition(':')[0]})."
+        case "pause" if cause:
+            return f"The bot was paused ({cause.content.text}), as shown above it in the conversation."
+        case "console" if cause:
+            return f"It was paused in the console ({cause.content.text.partition(':')[0]})."
     return "It was paused manually, or by the responder."
 
 

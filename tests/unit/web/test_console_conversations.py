@@ -11,13 +11,17 @@ import orjson
 import pytest
 import requests_mock
 
+from tests.integration.lanes import send
 from tests.unit.web.conftest import KEYS, Start, Web
 from tests.unit.web.console import ConsoleUser, text_of
 from tests.unit.web.deliveries import CUSTOMER, NUMBER, WABA, delivery, status_of, text_message, value_of
 from tests.unit.web.test_contact_messages import talk
-from wa_service.store.inbox import Work
+from wa_service.conversation.pipeline import PipelineResult
+from wa_service.service.message_story import failure_reason
+from wa_service.store.inbox import Finished, Inbox, ReplyLimit, Work
 from wa_service.store.outbox import SendOutcome
 from wa_service.store.stored_event import reference
+from wa_service.worker import thread_notes
 
 MASKED = "155******67"
 
@@ -34,6 +38,14 @@ def written(web: Web, wamid: str = "wamid.IN", body: str = "hello") -> None:
 def take(web: Web) -> Work:
     (work,) = web.runtime.inbox.take("worker", time.monotonic_ns(), 1)[1]
     return work
+
+
+def answer(inbox: Inbox, work: Work) -> Finished:
+    """Finish a message with one reply, as a worker does."""
+    stored = work.stored
+    note = thread_notes.handled([stored], PipelineResult(({"text": "hi"},)), time.monotonic())
+    reply = send(CUSTOMER, number=NUMBER, origin=f"{stored.reference}@0")
+    return inbox.finish(work, "worker", [reply], note=note)
 
 
 @pytest.mark.parametrize("wanted", [CUSTOMER, f"+{CUSTOMER}", "+1 (555) 123-4567", "Ada", "ada", "wamid.IN", "answer"])
@@ -190,6 +202,37 @@ class TestReasons:
         assert "A person of the business has taken over" in shown
         assert "They wrote in the WhatsApp Business app" in shown
         assert "I am here" in shown
+
+    def test_staff_took_over_while_the_answer_was_made(self, web: Web, user: ConsoleUser) -> None:
+        written(web)
+        work = take(web)
+        web.put(f"/v1/contacts/{CUSTOMER}/pause", {"seconds": 600})
+        assert answer(web.runtime.inbox, work) == Finished.PAUSED
+        shown = self.shown(user)
+        assert "A person of the business has taken over" in shown
+        assert "needed no reply" not in shown
+
+    def test_the_conversation_reached_its_limit_of_replies(self, web: Web, user: ConsoleUser) -> None:
+        inbox = Inbox(web.runtime.store, retention_seconds=600, reply_limit=ReplyLimit(1, 600))
+        for expected in (Finished.DONE, Finished.OVER_REPLY_LIMIT):
+            written(web, f"wamid.{expected.name}")
+            assert answer(inbox, take(web)) == expected
+        written(web, "wamid.LATER")
+        quiet = orjson.dumps({"m": reference(NUMBER, "wamid.LATER"), "quiet": "paused"}).decode()
+        inbox.finish(take(web), "worker", [], note=quiet)
+        shown = self.shown(user)
+        assert shown.count("reached WA_REPLY_LIMIT") == 2
+        assert "A person of the business" not in shown
+        assert "needed no reply" not in shown
+        messages = web.get(f"/v1/contacts/{CUSTOMER}/messages").json["items"]
+        assert [each["quiet"] for each in messages if each["direction"] == "in"] == ["paused", "reply_limit", None]
+
+    @pytest.mark.parametrize(
+        "reason",
+        ["expired", "withdrawn", "no_word_from_meta", "not_owner", "customer_stopped", "marketing_limit"],
+    )
+    def test_what_we_did_not_send_was_not_refused_by_meta(self, reason: str) -> None:
+        assert not failure_reason({"reason": reason, "title": "Why."}).text.startswith("Meta refused")
 
     def test_another_application_had_the_thread(self, web: Web, user: ConsoleUser) -> None:
         asked, answered = text_message("wamid.SB", "Is it still free?"), text_message("wamid.SE", "It is.")

@@ -14,11 +14,12 @@ if #replies > 0 then redis.call('LLEN', prefix .. 'lane:' .. conversation) end
 if redis.call('ZREM', prefix .. 'mailbox:' .. conversation, event) == 0 then return 0 end
 for _, other in ipairs(behind) do redis.call('ZREM', prefix .. 'mailbox:' .. conversation, other) end
 if transcript ~= '' then append_event('transcript', conversation, transcript, retention) end
-push_note(conversation, note, retention)
 -- Whether a person of the business, or another application, has answered meanwhile.
-local is_silent = answers_are_paused(conversation)
-stamp_contact(conversation, stamps)
+local is_silent, quiet = answers_are_paused(conversation)
 local is_over = #replies > 0 and not is_silent and over_reply_limit(conversation, reply_limit, reply_window_ms)
+if is_over then quiet = 'reply_limit' end
+push_note(conversation, note, retention, #replies > 0 and (is_silent or is_over) and quiet or nil)
+stamp_contact(conversation, stamps)
 if is_over then begin_pause(conversation, 'reply-limit', '', REPLY_LIMIT_PAUSE_MS, retention) end
 if pause_ms > 0 then begin_pause(conversation, pause_reason, pause_note, pause_ms, retention) end
 for _, reply in ipairs((is_silent or is_over) and {} or replies) do

@@ -16,8 +16,10 @@ local function push_thread(conversation, entry, retention)
   refresh_ttl(recent, retention)
 end
 
--- push_note(conversation, note, retention): append a note, a JSON object, with the time ("" none).
-local function push_note(conversation, note, retention)
+-- push_note(conversation, note, retention, quiet): append a note, a JSON object, with the time ("" none). quiet: why its
+-- automatic replies were not sent, or nil.
+local function push_note(conversation, note, retention, quiet)
   if note == '' then return end
-  push_thread(conversation, 'n{"at":' .. string.format('%.0f', wall) .. ',' .. string.sub(note, 2), retention)
+  local facts = '"at":' .. string.format('%.0f', wall) .. (quiet and ',"quiet":"' .. quiet .. '"' or '')
+  push_thread(conversation, 'n{' .. facts .. ',' .. string.sub(note, 2), retention)
 end
