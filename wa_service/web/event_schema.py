@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import models_json_schema
 
+from wa_service.store.stops import StopSource
 from wa_service.web.message_schema import REF, Schema
 
 At = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
@@ -137,7 +138,7 @@ class StopEvent(_Data):
     """A customer wants no marketing, or wants it again."""
 
     marketing: Literal["stopped", "started"]
-    by: str
+    by: StopSource = Field(description="`words` of a message, Meta's menu, a refused send (131050), REST or an import.")
     time: At
 
 
@@ -231,7 +232,7 @@ EVENT_KINDS: Final[dict[str, tuple[type[_Data], dict[str, Any]]]] = {
     "history": (HistoryEvent, {"thread": "447700900123", "metadata": {"phase": 0}, "messages": [{"id": _WAMID}]}),
     "erased": (ErasedEvent, {"addresses": ["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]}),
     "pause": (PauseEvent, {"reason": "handover", "until": _AT, "note": "wants to complain"}),
-    "stop": (StopEvent, {"marketing": "stopped", "by": "word", "time": _AT}),
+    "stop": (StopEvent, {"marketing": "stopped", "by": "words", "time": _AT}),
     "batch": (BatchEvent, {"id": "b7", "state": "done", "reason": None, "tag": "may-offer", "total": 200}),
     "push": (
         PushEvent,

@@ -14,6 +14,16 @@ from wa_service.cli.commands import COMMANDS
 from wa_service.config import settings
 from wa_service.conversation.script import KINDS, ConversationProblem
 from wa_service.observability.log_events import LOG_EVENTS
+from wa_service.service.batch_request import MOST_BYTES
+from wa_service.store.outbox import LANE_CEILING
+from wa_service.store.subscriptions import MOST_SUBSCRIPTIONS
+from wa_service.web.batch_routes import LARGEST_BATCH
+from wa_service.web.bodies import LARGEST_MESSAGE
+from wa_service.web.limits import GUESSED_KEYS_RATE
+from wa_service.web.long_polls import MOST_OF_A_KEY, MOST_OF_A_PROCESS
+from wa_service.web.server import BODY_SECONDS, SLOWEST_UPLOAD
+from wa_service.web.stop_routes import LARGEST_IMPORT
+from wa_service.whatsapp.media.types import LARGEST
 
 ROOT = Path(__file__).parents[3]
 PAGES = write_docs.pages()
@@ -122,6 +132,22 @@ def test_every_target_of_make_is_named_and_every_one_named_exists() -> None:
 @pytest.mark.parametrize("known", [KINDS, {str(problem) for problem in ConversationProblem}], ids=["kinds", "problems"])
 def test_the_script_file_s_words_are_told(known: set[str]) -> None:
     assert [word for word in sorted(known) if f"`{word}`" not in text_of(ROOT / "docs/script.md")] == []
+
+
+def test_the_limits_of_the_rest_api_are_those_of_the_code() -> None:
+    told = text_of(ROOT / "docs/api.md").partition("## Limits")[2].partition("\n\n[")[0]
+    kib, mib = 1024, 1024 * 1024
+    for sentence in (
+        f"{GUESSED_KEYS_RATE.removesuffix('/minute')} a minute",
+        f"{MOST_OF_A_KEY} per key, {MOST_OF_A_PROCESS} per web process",
+        f"{LARGEST_MESSAGE // kib} KiB; of a batch {LARGEST_BATCH // mib} MiB",
+        f"of `POST /v1/stops` {LARGEST_IMPORT // mib} MiB, of an upload {LARGEST // mib} MB",
+        f"{BODY_SECONDS:.0f} s, of an upload a second more for each {SLOWEST_UPLOAD // kib} KiB",
+        f"| {LANE_CEILING:,} |",
+        f"| {MOST_SUBSCRIPTIONS} |",
+        f"| {MOST_BYTES // mib} MiB of single ones;",
+    ):
+        assert sentence in told
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
