@@ -15,7 +15,8 @@ def command(number: str | None) -> None:
 
     NUMBER is a phone number id; without it, all numbers are resumed.
 
-    Use it after a new token or a paid bill; a paused number also tries again by itself within 5 minutes.
+    Use it after a new token or a paid bill; a paused number also tries again by itself: within 5 minutes, unless
+    Meta asked for more.
     """
     with open_runtime(load_settings()) as runtime:
         if number is not None and number not in runtime.numbers:

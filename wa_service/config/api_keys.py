@@ -35,7 +35,7 @@ def parse_api_keys(text: str) -> tuple[ApiKey, ...]:
     """Read comma-separated keys: `name:key[:roles]` or `name:sha256:hex[:roles]`, roles joined by `|`.
 
     Raises:
-        ValueError: a key has the wrong format or is too short, or a name or key occurs twice; the text names no key.
+        ValueError: a key has the wrong format or is too short, or a name or key occurs twice.
     """
     keys = tuple(_parse(part.strip()) for part in text.split(",") if part.strip())
     if len({key.name for key in keys}) < len(keys):

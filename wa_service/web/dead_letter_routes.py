@@ -38,9 +38,9 @@ class DeadLetterQuery(CachedSchemaModel):
 class DeadLetterItem(ResponseBody):
     """An event that could not be handled.
 
-    `kind`: `failed` (its handling failed too often), `crashed` (it ended its process), `flood` (its mailbox was
-    full) or `malformed` (it cannot be read). `event` is Meta's own object, unchanged, or the stored text if this
-    version cannot read it.
+    `kind`: `failed` (its handling failed too often), `crashed` (it ended its process), `flood` (its mailbox was full,
+    or it is large and its customer has sent too much in a day) or `malformed` (it cannot be read). `event` is Meta's
+    own object, unchanged, or the stored text if this version cannot read it.
     """
 
     id: str
