@@ -57,7 +57,7 @@ TRANSIENT_RETRY_SECONDS = 3_600.0
 _TRANSIENT_GROUPS = frozenset({"transient", "few", "throttled", "account", "unknown", "maintenance"})
 PAUSED_UNTIL = "paused_until"
 APOLOGISED_AT = "apologised_at"
-# At most one apology in this time, and none near the end of the service window (reference 1.7: 24 hours).
+# At most one apology in this time, and none near the end of the service window (reference 7.5: 24 hours).
 APOLOGISE_EVERY = 3_600.0
 ANSWERABLE_SECONDS = 23 * 3_600.0
 
