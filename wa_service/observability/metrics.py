@@ -52,7 +52,8 @@ _BATCH_PAUSES = (
     "too_many_failed", "spam_limited", "withheld_by_meta", "template_paused", "template_disabled", "quality_red"
 )  # fmt: skip
 _ACCOUNT_REFUSED = (
-    "0", "3", "10", "190", "200", "368", "131005", "131031", "131042", "131045", "133010", "WhatsAppAuthError"
+    "0", "3", "10", "15", "102", "104", "190", "200", "368", "131005", "131031", "131037", "131042", "131045", "131048",
+    "131064", "133010", "141006", "141014", "WhatsAppAuthError",
 )  # fmt: skip
 _STATUSES = frozenset(["accepted", "sent", "delivered", "read", "played", "failed", "deleted"])
 
