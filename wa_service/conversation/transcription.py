@@ -36,6 +36,8 @@ MAX_RECORDINGS = 32
 _LONG_TEXT = 100
 _MAX_COMPRESSION = 2.4
 """Whisper's own limit of the compression ratio, above which a text is repetitive."""
+_PIECE = 1_000
+"""Characters that are judged together, about as many as whisper judges: any long text has a high ratio."""
 _LEAST_OF_ITS_LANGUAGE = 0.5
 """Least confidence of a single-language model; below it the recording is most likely in another language, or
 unintelligible (measurements in docs/script.md)."""
@@ -145,11 +147,17 @@ def is_loop(text: str) -> bool:
 
     Long texts are judged by their compression ratio, as in whisper, short ones by repeated phrases.
     """
-    encoded = text.encode()
-    if len(encoded) > _LONG_TEXT and len(encoded) / len(zlib.compress(encoded)) > _MAX_COMPRESSION:
+    # One byte a character: in UTF-8 every character of Hindi, Thai or Georgian begins with the same bytes.
+    encoded = bytes(ord(character) & 0xFF for character in text)
+    pieces = (encoded[start : start + _PIECE] for start in range(0, len(encoded), _PIECE))
+    if len(text.encode()) > _LONG_TEXT and any(map(_is_repetitive, pieces)):
         return True
     found = words(text)
     return any(_repeats(found, size) for size in range(1, 5))
+
+
+def _is_repetitive(text: bytes) -> bool:
+    return len(text) / len(zlib.compress(text)) > _MAX_COMPRESSION
 
 
 def _repeats(found: Sequence[str], size: int) -> bool:

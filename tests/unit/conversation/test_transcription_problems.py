@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -245,17 +247,49 @@ def test_a_recording_that_cannot_be_fetched_gives_its_room_back(make_pipeline: M
     assert handled(pipeline, NOTE, fetch_media=Fetch(File())).intent == "breakfast"
 
 
+SCRIPT_PAGE = Path(__file__).parents[3] / "docs/script.md"
 LOOPS = {
     "no": "No, " * 28,
     "graphius": "graphius, " * 75,
     "a phrase": "thank you very much. " * 6,
     "a tail": "I would like to " + "oh " * 30,
+    "in Chinese": "谢谢" * 20,
+    "in Hindi": "नमस्ते आप " * 20,
+    "at the end of a long note": " ".join(f"I would like the rooms {n} and {n * n} on day {n}." for n in range(40))
+    + " thank you" * 100,
 }
 NO_LOOPS = {
     "an emphasis": "no no no, I said the other room",
     "a number": "my number is 5 5 5 1 2 3 4 4 4",
     "a sentence": "What time is breakfast, and is breakfast included, and where is breakfast served?",
     "nothing": "",
+    "a note in Hindi": (
+        "नमस्ते, मैं अगले हफ्ते शुक्रवार से रविवार तक आपके होटल में एक कमरा बुक करना चाहता हूँ। हम दो बड़े "
+        "और दो बच्चे हैं। क्या नाश्ता कमरे के किराए में शामिल है और क्या हवाई अड्डे से आने के लिए कोई गाड़ी "
+        "मिल सकती है? मुझे खिड़की के पास वाला शांत कमरा चाहिए और अगर हो सके तो बच्चों के लिए एक अलग बिस्तर "
+        "भी दीजिए। हम शाम को करीब सात बजे पहुँचेंगे। कृपया कुल कीमत बताइए और यह भी बताइए कि पैसे कैसे देने "
+        "हैं।"
+    ),
+    "a note in Tamil": (
+        "வணக்கம், அடுத்த வாரம் வெள்ளிக்கிழமை முதல் ஞாயிற்றுக்கிழமை வரை உங்கள் விடுதியில் ஒரு அறை பதிவு செய்ய "
+        "விரும்புகிறேன். நாங்கள் இரண்டு பெரியவர்கள் மற்றும் இரண்டு குழந்தைகள். காலை உணவு அறை வாடகையில் "
+        "சேர்க்கப்பட்டுள்ளதா, விமான நிலையத்திலிருந்து வருவதற்கு வண்டி கிடைக்குமா? அமைதியான அறை வேண்டும், "
+        "முடிந்தால் குழந்தைகளுக்கு தனி படுக்கை கொடுங்கள். மாலை ஏழு மணிக்கு வந்து சேருவோம். மொத்த விலையை "
+        "தயவுசெய்து சொல்லுங்கள்."
+    ),
+    "a note in Thai": (
+        "สวัสดีค่ะ ดิฉันอยากจองห้องพักสำหรับสองคนตั้งแต่วันศุกร์หน้าถึงวันอาทิตย์ ราคาห้องรวมอาหารเช้าไหมคะ "
+        "และมีรถรับส่งจากสนามบินหรือเปล่า เราจะไปถึงประมาณหน"
+        "ึ่งทุ่ม ขอห้องเงียบๆ ที่มีหน้าต่างมองเห็นทะเล ถ้าเป็นไปได้ขอเตียงเสริมสำหรับเด็กด้วยค่ะ "
+        "รบกวนแจ้งราคารวมและวิธีการชำระเงินด้วยนะคะ ขอบคุณมากค่ะ"
+    ),
+    "a note in Georgian": (
+        "გამარჯობა, მინდა შევუკვეთო ოთახი თქვენს სასტუმროში მომავალი პარასკევიდან კვირამდე. ვართ ორი დიდი და "
+        "ორი ბავშვი. შედის თუ არა საუზმე ოთახის ფასში და შესაძლებელია თუ არა აეროპორტიდან მანქანით ჩამოსვლა? "
+        "მჭირდება წყნარი ოთახი და თუ შეიძლება ბავშვებისთვის ცალკე საწოლი. საღამოს შვიდ საათზე ჩამოვალთ. "
+        "გთხოვთ მითხრათ საერთო ფასი."
+    ),
+    "a page, read for ten minutes": " ".join(re.findall(r"[A-Za-z']+", SCRIPT_PAGE.read_text(encoding="utf-8"))),
 }
 
 
