@@ -67,6 +67,43 @@ def test_a_service_that_tells_how_sure_it_is_is_listened_to(service: Mock) -> No
     assert heard().confidence == pytest.approx(0.3679, abs=1e-3)
 
 
+def test_the_answer_that_has_the_confidence_is_asked_for(service: Mock) -> None:
+    service.post(URL, json={"text": "hi"})
+
+    heard()
+
+    assert b'name="response_format"\r\n\r\nverbose_json' in service.last_request.body
+
+
+def test_a_service_that_has_no_confidence_is_asked_without_it_from_then_on(service: Mock) -> None:
+    refusal = {"error": {"message": "Only support response_format `text` or `json`", "param": "response_format"}}
+    service.post(URL, [{"status_code": 400, "json": refusal}, {"json": {"text": "hi"}}])
+    speech = SpeechClient("https://speech.example.com")
+
+    for _ in range(2):
+        assert speech.transcribe(NOTE, AudioContainer.OGG) == Transcript("hi", None)
+    bodies = [request.body for request in service.request_history]
+
+    assert [b"verbose_json" in body for body in bodies] == [True, False, False]
+
+
+def test_two_notes_that_are_refused_at_once_are_both_asked_again(service: Mock) -> None:
+    speech = SpeechClient("https://speech.example.com")
+    refusal = {"error": {"message": "response_format must be json"}}
+
+    def refuse_after_another(request: Any, context: Any) -> Any:
+        if b"verbose_json" not in request.body:
+            return {"text": "hi"}
+        if len(service.request_history) == 1:
+            assert speech.transcribe(NOTE, AudioContainer.OGG).text == "hi"
+        context.status_code = 422
+        return refusal
+
+    service.post(URL, json=refuse_after_another)
+
+    assert speech.transcribe(NOTE, AudioContainer.OGG).text == "hi"
+
+
 REFUSED = {
     413: RecordingTooLongError,
     400: RecordingUnreadableError,

@@ -33,6 +33,8 @@ LARGEST_TRANSCRIPT = 512 * 1024
 """Most bytes read of an answer: the words of a recording, with details of each."""
 _UNAVAILABLE = frozenset({401, 403, 404, 408, 429})
 """Statuses that, like 5xx, count as an unavailable service: a wrong key or address is not the recording's fault."""
+_WITH_CONFIDENCE = "verbose_json"
+"""The format that has the confidence. Some services have only `json`, and say so."""
 
 
 class SpeechFailedError(Exception):
@@ -74,7 +76,8 @@ class SpeechClient:
         base = url.rstrip("/")
         self._url = f"{base}{'' if base.endswith('/v1') else '/v1'}/audio/transcriptions"
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._fields = {"model": model, "response_format": "json"} | ({"language": language} if language else {})
+        self._fields = {"model": model, "response_format": _WITH_CONFIDENCE}
+        self._fields |= {"language": language} if language else {}
         self._seconds = seconds
         self._calling: Callable[[], AbstractContextManager[None]]
         self._calling = (service or CircuitBreaker("the speech service")).calling
@@ -95,17 +98,24 @@ class SpeechClient:
         return self._transcript(answer)
 
     def _post(self, content: bytes, container: AudioContainer) -> HttpAnswer:
+        wanted = self._fields["response_format"]
+        answer = self._request(content, container)
+        if answer.status != 200 and b"response_format" in answer.body and wanted != "json":
+            self._fields["response_format"] = "json"
+            answer = self._request(content, container)
+        if answer.status >= 500 or answer.status in _UNAVAILABLE:
+            raise HttpCallError(f"HTTP {answer.status}")
+        return answer
+
+    def _request(self, content: bytes, container: AudioContainer) -> HttpAnswer:
         name, mime_type = _FILES[container]
-        answer = self._caller.post(
+        return self._caller.post(
             self._url,
             seconds=self._seconds,
             headers=self._headers,
             data=self._fields,
             files={"file": (name, content, mime_type)},
         )
-        if answer.status >= 500 or answer.status in _UNAVAILABLE:
-            raise HttpCallError(f"HTTP {answer.status}")
-        return answer
 
     def _transcript(self, answer: HttpAnswer) -> Transcript:
         if answer.status == 413:
@@ -148,7 +158,6 @@ class LocalSpeechClient(SpeechClient):
         self._server = server
         # No breaker: a dead process is restarted at once, and an unusable one refuses connections at once.
         self._calling = nullcontext
-        self._fields["response_format"] = "verbose_json"
         self._turns = BoundedSemaphore(processes)
         self._wait_seconds = wait_seconds
 
