@@ -433,6 +433,38 @@ def test_it_stops_when_too_many_fail_and_counts_anew_after_a_resume(batches: Bat
     assert read(batches).state == "running"
 
 
+def test_items_that_meta_never_got_count_neither_as_sent_nor_as_failed(batches: Batches, lanes: Lanes) -> None:
+    too_late = int(time.time() * 1000) - 1
+    late = [item(index, expires=too_late) for index in range(6)]
+    load(batches, [*late, *map(item, range(6, 12))], stop_when=StopWhen(0.5, 2))
+    batches.feed(NUMBER, {})
+    batch = read(batches)
+    assert (batch.state, batch.reasons, batch.first) == ("running", {"expired": 6}, None)
+
+    end(lanes, count=1)
+    end(lanes, "failed", code=131026, count=1)
+
+    batch = read(batches)
+    assert (batch.state, batch.reason) == ("paused", "too_many_failed")
+    assert batch.first is not None
+
+
+def test_a_status_of_an_item_that_had_expired_counts_it_as_sent(batches: Batches, lanes: Lanes) -> None:
+    """It was sent, and its answer was lost."""
+    load(batches, [item(0), item(1)], stop_when=StopWhen(0.5, 1))
+    batches.feed(NUMBER, {})
+    (grant,) = lanes.grant(count=1)
+    lanes.outbox.done(NUMBER, grant, SendOutcome("retry"))
+    lanes.store.do("HSET", f"{PREFIX}record:{grant.id}", "expires", 1)
+    lanes.store.do("ZADD", f"{PREFIX}out:{NUMBER}:1", "XX", 1, grant.conversation)
+    lanes.grant(count=1)
+    assert read(batches).reasons == {"expired": 1}
+
+    tell(lanes, grant.id, "failed", errors=[{"code": 131026}], biz_opaque_callback_data=grant.id)
+
+    assert (read(batches).state, read(batches).reason) == ("paused", "too_many_failed")
+
+
 @pytest.fixture
 def full_quota(store: Store) -> Lanes:
     """Return the lanes of a number that may message one customer a day first."""

@@ -95,7 +95,7 @@ class ItemProblem:
 
 @dataclass(frozen=True, slots=True)
 class StopWhen:
-    """Pause a batch once this share of its ended items failed, and at least `after` have ended."""
+    """Pause a batch once this share of its sent items failed, and at least `after` were sent."""
 
     failed_share: float
     after: int
@@ -120,7 +120,7 @@ class Batch:
     """A batch as its caller may see it; times in ms since 1970.
 
     `counts` of items by status, `reasons` of failed items by Meta's code or our reason, `first` and `last`: when the
-    first and the latest item ended or was accepted. `reason`: why it is paused. `prices`: delivered items by (category,
+    first and the latest item were sent. `reason`: why it is paused. `prices`: delivered items by (category,
     type, country) of Meta's price.
     """
 

@@ -79,6 +79,11 @@ local WITHHELD, WITHHELD_LEAST, WITHHELD_SHARE = 'failed:131049', 20, 0.2
 local PAUSING = { ['failed:131048'] = 'spam_limited', ['failed:132015'] = 'template_paused',
   ['failed:132016'] = 'template_disabled' }
 local OPEN = { scheduled = true, queued = true, unknown = true }
+-- How items end that Meta never got.
+local NOT_SENT = { canceled = true, ['failed:customer_stopped'] = true, ['failed:expired'] = true,
+  ['failed:marketing_limit'] = true, ['failed:not_owner'] = true }
+local function was_sent(what) return not OPEN[what] and not NOT_SENT[what] end
+local function has_failed(what) return string.sub(what, 1, 7) == 'failed:' and not NOT_SENT[what] end
 
 -- append_batch_event(batch, state, reason): append to the events stream, and to the list from which a worker logs and counts.
 local function append_batch_event(batch, state, reason)
@@ -99,7 +104,7 @@ local function pause_batch(batch, reason)
   return true
 end
 
--- Counts since the batch started or was last resumed.
+-- Counts sent items since the batch started or was last resumed.
 local function break_circuit(batch, key, what)
   if PAUSING[what] then return pause_batch(batch, PAUSING[what]) end
   local v = redis.call('HMGET', key, 'failed', 'ended', 'failed_before', 'ended_before', 'stop_share', 'stop_after',
@@ -134,15 +139,15 @@ local function count_item(batch, index, from, to)
   local open = from and OPEN[from]
   redis.call('HINCRBY', key, 'n:' .. from, -1)
   redis.call('HINCRBY', key, 'n:' .. to, 1)
-  local failed, failed_before = string.sub(to, 1, 7) == 'failed:', string.sub(from, 1, 7) == 'failed:'
+  local failed, failed_before = has_failed(to), has_failed(from)
   if failed ~= failed_before then redis.call('HINCRBY', key, 'failed', failed and 1 or -1) end
-  local ends = open and not OPEN[to]
-  if ends then
-    forget_item(batch, index)
+  if was_sent(to) and not was_sent(from) then
     redis.call('HSETNX', key, 'first', wall)
     redis.call('HSET', key, 'last', wall)
-    if to ~= 'canceled' then redis.call('HINCRBY', key, 'ended', 1) end
+    redis.call('HINCRBY', key, 'ended', 1)
   end
+  local ends = open and not OPEN[to]
+  if ends then forget_item(batch, index) end
   if failed and not failed_before then break_circuit(batch, key, to) end
   if ends then finish_batch(batch) end
 end
