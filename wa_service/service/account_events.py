@@ -88,7 +88,9 @@ class AccountEvents:
             writes += self._limits(event, piece)
             if event.template is not None and event.template.category:
                 template = event.template
-                command = self._categories.change(template.name, template.language, template.category.upper())
+                command = self._categories.change(
+                    template.name, template.language, template.category.upper(), at=event.timestamp
+                )
                 writes.append(PendingWrite(command, piece, check_linked))
             writes += self._pauses(event, piece)
             writes += self._holds(event, piece)

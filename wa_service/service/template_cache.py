@@ -19,28 +19,33 @@ PAUSE_SECONDS: Final = 10.0
 CHECK_SECONDS: Final = 1.0
 
 Definitions = Sequence[Mapping[str, Any]]
+OnDefinitions = Callable[[Definitions, int], None]
 
 
 class TemplateCache:
     """A cache of template definitions.
 
     `fetch` gets all definitions from Meta, or is None where no business account is configured; `on_fetched` is called
-    with them before any caller gets them. A fetch runs in its own thread, once for all concurrent callers. For the
-    checks of sends, failures are cached as well.
+    with them, and the Unix time at which Meta was asked, before any caller gets them; `on_repeated` likewise with
+    cached ones. A fetch runs in its own thread, once for all concurrent callers. For the checks of sends, failures are
+    cached as well.
     """
 
     def __init__(
         self,
         fetch: Callable[[], Definitions] | None,
         *,
-        on_fetched: Callable[[Definitions], None] = lambda _: None,
+        on_fetched: OnDefinitions = lambda *_: None,
+        on_repeated: OnDefinitions = lambda *_: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fetch = fetch
         self._on_fetched = on_fetched
+        self._on_repeated = on_repeated
         self._clock = clock
         self._mutex = threading.Lock()
         self._definitions: Definitions = ()
+        self._listed_at = 0
         self._fetched_at = float("-inf")
         self._asked_at = float("-inf")
         self._answer: Future[Definitions] = Future()
@@ -53,7 +58,7 @@ class TemplateCache:
     def all(self) -> Definitions:
         """Return every definition, at most a minute old; after a failure, fetch again.
 
-        `on_fetched` is also called with cached definitions, because the store may have lost them in a failover.
+        Cached definitions are told again, because the store may have lost their categories in a failover.
 
         Raises:
             WhatsAppError: the call to Meta failed.
@@ -62,7 +67,7 @@ class TemplateCache:
         answer = self._younger_than(FRESH_SECONDS, failure=0.0)
         definitions = answer.result()
         if answer is before:
-            self._on_fetched(definitions)
+            self._on_repeated(definitions, self._listed_at)
         return definitions
 
     def check(self, templates: Mapping[str, Mapping[str, Any]]) -> None:
@@ -105,16 +110,17 @@ class TemplateCache:
             return self._answer
 
     def _ask(self, fetch: Callable[[], Definitions], answer: Future[Definitions]) -> None:
+        listed_at = int(time.time())
         try:
             found = fetch()
-            self._on_fetched(found)
+            self._on_fetched(found, listed_at)
         except Exception as problem:
             answer.set_exception(problem)
             if not isinstance(problem, WhatsAppError):
                 raise
             log.get_logger().info("whatsapp.templates.fetch_failed", error=str(problem))
         else:
-            self._definitions, self._fetched_at = found, self._clock()
+            self._definitions, self._fetched_at, self._listed_at = found, self._clock(), listed_at
             answer.set_result(found)
 
     @staticmethod

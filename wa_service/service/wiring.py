@@ -58,7 +58,11 @@ def build(runtime: Runtime, metrics_buffer: MetricsBuffer) -> Services:
     settings = runtime.settings
     categories = TemplateCategories(runtime.store, runtime.outbox.limits_of(runtime.numbers[0]).waba)
     pauses = TemplatePauses(runtime.store, categories.waba, runtime.numbers)
-    templates = TemplateCache(_fetch_templates(runtime), on_fetched=partial(_note_templates, categories, pauses))
+    templates = TemplateCache(
+        _fetch_templates(runtime),
+        on_fetched=partial(_note_templates, categories, pauses),
+        on_repeated=partial(_note_categories, categories),
+    )
     account = AccountEvents(
         runtime.events,
         runtime.inbox,
@@ -171,10 +175,17 @@ def _charged_by_meta(runtime: Runtime) -> Callable[[int, int], int] | None:
     return ask
 
 
-def _note_templates(categories: TemplateCategories, pauses: TemplatePauses, definitions: Definitions) -> None:
+def _note_categories(categories: TemplateCategories, definitions: Definitions, asked_at: int) -> None:
     with suppress(StoreUnavailableError):  # the next fetch notes it again
-        categories.note(definitions)
-        if released := pauses.note(definitions):
+        categories.note(definitions, at=asked_at)
+
+
+def _note_templates(
+    categories: TemplateCategories, pauses: TemplatePauses, definitions: Definitions, asked_at: int
+) -> None:
+    with suppress(StoreUnavailableError):  # the next fetch notes it again
+        categories.note(definitions, at=asked_at)
+        if released := pauses.note(definitions, at=asked_at):
             log.get_logger().info("whatsapp.template.released", messages=released)
 
 

@@ -18,8 +18,9 @@ class TemplateCategories:
     store: Store
     waba: str
 
-    def note(self, definitions: Iterable[Mapping[str, Any]]) -> None:
-        """Store the categories of a template list, as far as they changed.
+    def note(self, definitions: Iterable[Mapping[str, Any]], *, at: int = 0) -> None:
+        """Store the categories of a template list that Meta was asked for at a Unix time (0: now), as far as they
+        changed; a later event of Meta's prevails.
 
         Raises:
             StoreUnavailableError: they may or may not be stored.
@@ -33,8 +34,12 @@ class TemplateCategories:
         }
         changed = {name: category for name, category in categories.items() if known.get(name) != category}
         if changed:
-            self.store.do("HSET", key, *(part for pair in changed.items() for part in pair))
+            flat = tuple(part for pair in changed.items() for part in pair)
+            self.store.call("list_categories", waba=self.waba, at=at * 1000, categories=flat)
 
-    def change(self, name: str, language: str, category: str) -> Command:
-        """Return the command that stores one template's new category."""
-        return ("HSET", self.store.keys.categories(self.waba), template_key(name, language), category)
+    def change(self, name: str, language: str, category: str, *, at: int = 0) -> Command:
+        """Return the command that stores one template's new category as of a Unix time (0: now), unless a later one is
+        stored. Result: 1 or 0.
+        """
+        template = template_key(name, language)
+        return self.store.step("change_category", waba=self.waba, template=template, category=category, at=at * 1000)

@@ -37,8 +37,9 @@ class TemplatePauses:
         """Return the command that releases a template's held sends, as of a Unix time (0: now). Result: how many."""
         return self._release(template_key(name, language), at)
 
-    def note(self, definitions: Iterable[Mapping[str, Any]]) -> int:
-        """Release the held sends of paused templates that a template list says are approved; return how many.
+    def note(self, definitions: Iterable[Mapping[str, Any]], *, at: int = 0) -> int:
+        """Release the held sends of paused templates that a template list, which Meta was asked for at a Unix time (0:
+        now), says are approved; return how many.
 
         Raises:
             StoreUnavailableError: they may or may not be released.
@@ -49,7 +50,7 @@ class TemplatePauses:
             for item in definitions
             if str(item.get("status")).upper() == "APPROVED"
         }
-        return sum(self.store.run([self._release(template) for template in approved & paused.keys()]))
+        return sum(self.store.run([self._release(template, at) for template in approved & paused.keys()]))
 
     def _release(self, template: str, at: int = 0) -> Command:
         return self.store.step(

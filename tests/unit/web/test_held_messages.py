@@ -5,11 +5,20 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from tests.unit.web.conftest import Web
-from tests.unit.web.deliveries import CUSTOMER, WABA, delivery
+from tests.unit.web.conftest import Start, Web
+from tests.unit.web.deliveries import CUSTOMER, NUMBER, OTHER_NUMBER, WABA, delivery
 from wa_service.store.schedule import Schedule
 
 SPRING = {"to": CUSTOMER, "template": {"name": "spring", "language": "en_US"}}
+
+
+class Account:
+    """A business account whose template is approved."""
+
+    phone_number_id = NUMBER
+
+    def list_templates(self) -> list[dict[str, Any]]:
+        return [{"name": "spring", "language": "en_US", "category": "UTILITY", "status": "APPROVED", "components": []}]
 
 
 def tell(web: Web, event: str, **more: Any) -> None:
@@ -48,6 +57,19 @@ def test_it_leaves_when_meta_says_that_the_template_is_back(web: Web) -> None:
     web.accept("wamid.HBgLHELD")
     shown = web.get(f"/v1/messages/{message}").json
     assert (shown["status"], shown["held"]) == ("accepted", None)
+
+
+def test_a_list_that_was_cached_before_the_pause_releases_nothing(start_web: Start) -> None:
+    account = Account()
+    web = start_web(clients=dict.fromkeys((NUMBER, OTHER_NUMBER), account))
+    assert web.get("/v1/templates").json["items"] == account.list_templates()
+    tell(web, "PAUSED")
+    message = held(web)
+
+    web.get("/v1/templates")
+
+    assert Schedule(web.runtime.outbox).move_due(web.runtime.numbers[0], 8).moved == 0
+    assert web.get(f"/v1/messages/{message}").json["held"]["reason"] == "template_paused"
 
 
 def test_of_a_disabled_template_meta_has_the_last_word(web: Web) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import orjson
@@ -188,6 +189,24 @@ def test_a_template_that_meta_moves_to_marketing_is_judged_so_at_once(web: Web, 
     web.webhook(delivery(moved, field="template_category_update"))
 
     assert redis_client.hget(NAMES.categories(WABA), "news en_US") == b"MARKETING"
+
+
+def test_an_older_category_of_a_template_does_not_replace_a_newer_one(web: Web, redis_client: redis.Redis) -> None:
+    """Meta's events come in any order, and a list may have been cached before they came."""
+    assert web.get("/v1/templates").json["items"][0]["category"] == "MARKETING"
+    named = {"message_template_name": "offer", "message_template_language": "en-US"}
+    soon = int(time.time()) + 5
+    for at, category in ((soon - 100, "UTILITY"), (soon - 200, "AUTHENTICATION")):
+        web.webhook(delivery(named | {"new_category": category}, field="template_category_update", at=at))
+    assert redis_client.hget(NAMES.categories(WABA), "offer en_US") == b"UTILITY"
+
+    categories = TemplateCategories(web.runtime.store, WABA)
+    listed = [{"name": "offer", "language": "en_US", "category": "MARKETING"}]
+    categories.note(listed, at=soon - 150)
+    assert redis_client.hget(NAMES.categories(WABA), "offer en_US") == b"UTILITY"
+
+    categories.note(listed)
+    assert redis_client.hget(NAMES.categories(WABA), "offer en_US") == b"MARKETING"
 
 
 def test_a_refusal_of_a_week_says_when(start_web: Start) -> None:
