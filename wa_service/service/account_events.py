@@ -14,7 +14,7 @@ from wa_service.store.batches import Batches
 from wa_service.store.events import Events
 from wa_service.store.flusher import Command, StoreUnavailableError
 from wa_service.store.inbox import Inbox
-from wa_service.store.keys import mark
+from wa_service.store.keys import mark, template_key
 from wa_service.store.template_categories import TemplateCategories
 from wa_service.store.template_pauses import FIRST_PAUSE, SECOND_PAUSE, TemplatePauses
 from wa_service.whatsapp.webhooks.events import ManagementEvent, Piece, parse_piece
@@ -145,11 +145,15 @@ class AccountEvents:
                 return []
             reason = _PAUSED_TEMPLATES.get(template.status, "quality_red")
             about = {"template": template.name}
+            if template.status in _PAUSED_TEMPLATES:
+                about |= {"waba": self._categories.waba, "status_of": template_key(template.name, template.language)}
         elif piece.field == "phone_number_quality_update" and event.event == "FLAGGED" and event.display_phone_number:
             reason, about = "quality_red", {"digits": event.display_phone_number}
         else:
             return []
-        command = self._batches.pause_where(reason, self._numbers, **about, event_mark=_mark_of(piece, "pause"))
+        command = self._batches.pause_where(
+            reason, self._numbers, **about, event_mark=_mark_of(piece, "pause"), at=event.timestamp
+        )
         return [PendingWrite(command, piece, _check_counted)]
 
     def _holds(self, event: ManagementEvent, piece: Piece) -> list[PendingWrite]:

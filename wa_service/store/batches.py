@@ -245,11 +245,21 @@ class Batches:
             self.sweep(text(batch_id))
 
     def pause_where(
-        self, reason: str, numbers: Sequence[str], *, template: str = "", digits: str = "", event_mark: bytes = b""
+        self,
+        reason: str,
+        numbers: Sequence[str],
+        *,
+        template: str = "",
+        digits: str = "",
+        event_mark: bytes = b"",
+        waba: str = "",
+        status_of: str = "",
+        at: int = 0,
     ) -> Command:
         """Pause batches that send a template, or send from the number with these displayed digits. Result: how many.
 
-        `event_mark`: the mark of Meta's event, which pauses only once.
+        `event_mark`: the mark of Meta's event, which pauses only once. `status_of`: the `template_key` of a template
+        whose status the event is about, `at` its Unix time (0: now); a later one of `waba` prevails.
         """
         return self._store.step(
             "pause_batches",
@@ -258,6 +268,9 @@ class Batches:
             reason=reason,
             mark=event_mark,
             mark_seconds=SEEN_SECONDS,
+            waba=waba,
+            status_of=status_of,
+            at=at * 1000,
             numbers=tuple(numbers),
         )
 

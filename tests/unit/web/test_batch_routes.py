@@ -288,6 +288,18 @@ def test_a_batch_pauses_when_meta_tells_that_it_would_be_refused(
     assert (shown["state"], shown["reason"]) == (("paused", reason) if reason else ("running", None))
 
 
+@pytest.mark.parametrize(("later", "state"), [("APPROVED", "running"), ("PAUSED", "paused")])
+def test_a_pause_that_comes_after_its_end_pauses_no_batch(web: Web, later: str, state: str) -> None:
+    name = post(web, {"template": {"name": "spring", "language": "en_US"}, "items": [ANA]}).json["id"]
+    value = {"message_template_name": "spring", "message_template_language": "en_US"}
+    now = int(time.time())
+    for event, at in ((later, now - 100), ("PAUSED", now - 200)):
+        change = {"field": "message_template_status_update", "value": value | {"event": event}}
+        entry = {"id": WABA, "time": at, "changes": [change]}
+        assert web.webhook({"object": "whatsapp_business_account", "entry": [entry]}).status_code == 200
+    assert web.get(f"/v1/batches/{name}").json["state"] == state
+
+
 def test_an_event_that_comes_again_pauses_no_batch_that_was_resumed(web: Web) -> None:
     name = post(web, {"template": {"name": "spring", "language": "en_US"}, "items": [ANA]}).json["id"]
     value = {"new_quality_score": "RED", "message_template_name": "spring", "message_template_id": 1}
