@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -29,6 +31,7 @@ from wa_service.store.outbox import Limits, Priority, SendOutcome
 from wa_service.store.records import Record, RecordFilter, item_record
 from wa_service.store.schedule import Schedule
 from wa_service.store.stop_digests import StopDigests
+from wa_service.worker import batches as worker
 from wa_service.worker.batches import BatchWorker
 
 FIRST = 15551230000
@@ -591,6 +594,22 @@ def test_a_batch_rests_as_a_whole_in_a_named_zone_and_until_its_time(batches: Ba
     load(batches, [item(1)], batch_id="b2", send_at=in_an_hour)
     assert batches.feed(NUMBER, {}) == 0
     assert lanes.grant(count=16) == []
+
+
+def test_quiet_hours_begin_on_the_minute_however_recently_they_were_computed(
+    batches: Batches, lanes: Lanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = datetime(2026, 7, 1, 20, 59, 55, tzinfo=UTC).timestamp()
+    monkeypatch.setattr(worker.time, "time", lambda: clock)
+    monkeypatch.setattr(worker.time, "monotonic", lambda: clock)
+    now = SimpleNamespace(now=lambda zone: datetime.fromtimestamp(clock, zone))
+    monkeypatch.setattr(worker, "datetime", now)
+    feeding = BatchWorker(batches, [NUMBER])
+    for batch_id, seconds, state in (("b1", 0, "queued"), ("b2", 6, "scheduled")):
+        clock += seconds
+        load(batches, [item(0)], batch_id=batch_id, quiet="21:00-08:00 UTC")
+        feeding.run_once()
+        assert read(batches, batch_id).counts == {state: 1}
 
 
 def test_quiet_hours_in_a_zone_that_this_machine_does_not_know_hold_up_no_other_batch(

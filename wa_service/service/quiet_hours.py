@@ -67,7 +67,8 @@ class QuietHours:
         if not is_quiet:
             return None
         day = there.date() + timedelta(days=1 if over_midnight and clock >= self.begin else 0)
-        return datetime.combine(day, self.end, ZoneInfo(zone)).astimezone(UTC)
+        # When the clocks go back, an hour comes twice: in the second one they end in the second one.
+        return datetime.combine(day, self.end.replace(fold=there.fold), ZoneInfo(zone)).astimezone(UTC)
 
 
 @cache

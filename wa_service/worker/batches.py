@@ -14,7 +14,7 @@ from wa_service.worker.periodic import PeriodicWorker
 ROUND_SECONDS = 0.25
 SWEEP_SECONDS = 2.0
 QUIET_SECONDS = 10.0
-"""How long computed quiet hours are cached."""
+"""How long computed quiet hours are cached, at most until the next minute, when they may begin."""
 
 
 class BatchWorker(PeriodicWorker):
@@ -49,7 +49,7 @@ class BatchWorker(PeriodicWorker):
         known_until, until = self._quiet.get(hours, (0.0, None))
         if time.monotonic() >= known_until:
             until = self._quiet_now(hours)
-            self._quiet[hours] = time.monotonic() + QUIET_SECONDS, until
+            self._quiet[hours] = time.monotonic() + min(QUIET_SECONDS, 60 - time.time() % 60), until
         return until
 
     def _quiet_now(self, hours: str) -> int | Mapping[str, int] | None:
