@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,28 @@ def test_a_batch_whose_start_had_no_answer_may_run_and_the_same_command_is_repea
 def test_a_column_that_is_called_like_a_part_of_a_template_replaces_none(run: Command, file: Path) -> None:
     done = run("send", str(file), "--template", "welcome", "--body", "{{ name }}", "--dry-run")
     assert '"text":"Ana"' in done.output
+
+
+@pytest.mark.parametrize("name", ["body", "language", "recipient", "send_at", "column_0", "column_1", "header"])
+def test_a_column_of_any_name_is_a_value(run: Command, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "guests.csv"
+    path.write_text(f"{name},to,note\nAna,447700900123,x\n", encoding="utf-8")
+    message = f'{{"text": "{{{{ {name} }}}} {{{{ to }}}} {{{{note}}}}"}}'
+    done = run("send", str(path), "--message", message, "--dry-run")
+    assert done.output.startswith("447700900123: Ana 447700900123 x\n")
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("days", [2, 60])
+def test_it_is_scheduled_as_far_ahead_as_the_settings_allow(
+    run: Command, file: Path, environment: dict[str, str], days: int
+) -> None:
+    environment["WA_SCHEDULE_DAYS"] = str(days)
+    day = 86_400
+    allowed, too_far = (str(int(time.time()) + seconds) for seconds in (days * day - 60, days * day + 60))
+    assert "2 messages would be sent." in run("send", file, *HELLO, "--dry-run", "--send-at", allowed).output
+    refused = run("send", file, *HELLO, "--dry-run", "--send-at", too_far)
+    assert (refused.returncode, refused.stderr) == (1, f"A message may be scheduled at most {days} days ahead.\n")
 
 
 def test_a_file_as_a_spreadsheet_writes_it_is_read(run: Command, tmp_path: Path) -> None:

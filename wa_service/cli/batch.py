@@ -17,8 +17,9 @@ import click
 from wa_service.cli.batch_dry_run import definition_of, sentence_of, tell_problems, try_batch
 from wa_service.cli.batch_file import CustomerFile, read_customers
 from wa_service.cli.context import load_settings, open_runtime
+from wa_service.cli.send import read_time
 from wa_service.cli.terminal import CommandError, complain, say, table
-from wa_service.service.batch_request import MOST_ITEMS, BatchRequest, placeholders, read_batch
+from wa_service.service.batch_request import MOST_ITEMS, BatchRequest, placeholders, read_batch, rename_placeholders
 from wa_service.service.refusals import RefusedError, SubmitUnavailableError
 from wa_service.service.send import IdempotencyKey
 from wa_service.store.batches import Batch, ItemProblem
@@ -62,7 +63,7 @@ def list_batches() -> int:
 @click.option("--message", metavar="JSON", help="Any Meta message object instead of a template.")
 @click.option("--sender", metavar="ID", help="Phone number id to send from; default: the first one.")
 @click.option("--tag", help="A label; default: the file's name.")
-@click.option("--send-at", metavar="TIME", help="When to begin: RFC 3339 with a time zone.")
+@click.option("--send-at", metavar="TIME", help="When to begin: RFC 3339 with a time zone, or Unix seconds.")
 @click.option("--quiet", metavar="HOURS", help="Such as '21:00-08:00 Europe/Berlin'; without a zone in the customer's.")
 @click.option("--stop-failed", metavar="SHARE:AFTER", help="Pause once this share has failed, such as 0.2:200.")
 @click.option("--dry-run", is_flag=True, help="Show three messages and count all; send nothing.")
@@ -81,7 +82,7 @@ def send(file: Path, *, dry_run: bool, watch: bool, report: Path | None, **optio
     content = _content(options)
     _check_names(content, customers)
     with _opened() as (runtime, services):
-        requests = _requests(customers, content, options, file)
+        requests = _requests(customers, content, options, file, services.batches.schedule_days)
         _warn_of_repeated(customers)
         if dry_run:
             return try_batch(services, requests, customers)
@@ -163,22 +164,20 @@ def _warn_of_repeated(customers: CustomerFile) -> None:
 
 
 def _requests(
-    customers: CustomerFile, content: Mapping[str, Any], options: Mapping[str, Any], file: Path
+    customers: CustomerFile, content: Mapping[str, Any], options: Mapping[str, Any], file: Path, schedule_days: int
 ) -> list[BatchRequest]:
     """Return the batches, one for each 10,000 customers."""
-    body: dict[str, Any] = {"tag": (options["tag"] or file.stem)[:64], **content}
-    given = {"from": options["sender"], "send_at": options["send_at"], "quiet": options["quiet"]}
+    # A column is only a value: one that is named like a part of a message must not be that part.
+    names = {name: "to" if name == "to" else f"column_{place}" for place, name in enumerate(customers.names)}
+    body: dict[str, Any] = {"tag": (options["tag"] or file.stem)[:64], **rename_placeholders(content, names)}
+    send_at = read_time(options["send_at"]) if options["send_at"] else None
+    given = {"from": options["sender"], "send_at": send_at, "quiet": options["quiet"]}
     body |= {name: value for name, value in given.items() if value}
     if options["stop_failed"]:
         body["stop_when"] = _stop_when(options["stop_failed"])
-    # A column is only a value: one that is named like a part of a template must not replace that part.
-    rows = [row.values for row in customers.rows]
-    named = [{"to": row["to"], **{name: value for name, value in row.items() if name not in _PARTS}} for row in rows]
-    parts = [named[first : first + MOST_ITEMS] for first in range(0, len(named), MOST_ITEMS)]
-    return [read_batch(body | {"items": part}) for part in parts]
-
-
-_PARTS = frozenset({"to", "header", "body", "buttons", "language", "from", "ttl", "take", "category", "send_at"})
+    items = [{names[name]: value for name, value in row.values.items()} for row in customers.rows]
+    parts = [items[first : first + MOST_ITEMS] for first in range(0, len(items), MOST_ITEMS)]
+    return [read_batch(body | {"items": part}, schedule_days=schedule_days) for part in parts]
 
 
 def _content(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def command(
     recipient = {"recipient": to} if is_user_id(to) else {"to": to}
     body = {**_content(text, template, language, message), **recipient, **({"from": sender} if sender else {})}
     if at:
-        body["send_at"] = int(at) if at.isdecimal() and len(at) <= _LONGEST_UNIX_TIME else at
+        body["send_at"] = read_time(at)
     with open_runtime(load_settings()) as runtime:
         # Imported late: a metric series takes its slot in the shared files when it is created.
         from wa_service.observability.metrics_buffer import MetricsBuffer
@@ -64,6 +64,11 @@ def command(
     if record and record.waiting:
         say("It waits. Check with `python -m wa_service check` that a worker is running.")
     return 1 if status in {"failed", "gone"} else 0
+
+
+def read_time(given: str) -> str | int:
+    """Return a time for `send_at`: Unix seconds as a number, anything else unchanged."""
+    return int(given) if given.isdecimal() and len(given) <= _LONGEST_UNIX_TIME else given
 
 
 def _reason(error: Mapping[str, Any]) -> str:

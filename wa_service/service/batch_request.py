@@ -165,6 +165,11 @@ def placeholders(given: Any) -> Iterator[str]:
         yield from _PLACEHOLDER.findall(text)
 
 
+def rename_placeholders(given: Any, names: Mapping[str, str]) -> Any:
+    """Return a message whose placeholders have other names; `names` has the new one of each."""
+    return _filled(given, {name: f"{{{{ {new} }}}}" for name, new in names.items()})
+
+
 def _texts(given: Any) -> Iterator[str]:
     if isinstance(given, str):
         yield given
