@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -206,6 +207,13 @@ def test_a_dry_run_shows_a_template_as_it_reads(
     done = run("send", str(file), "--template", "offer", "--body", "{{ name }}", "--dry-run")
     assert "447700900123:\n  body: Dear Ana, come in.\n" in done.stdout
     assert "Meta's list" not in done.output
+    parameters = [{"type": "text", "text": "{{ name }}"}]
+    in_metas_form = {"name": "offer", "language": {"code": "en-US"}}
+    in_metas_form |= {"components": [{"type": "BODY", "parameters": parameters}]}
+    message = json.dumps({"type": "template", "template": in_metas_form})
+    done = run("send", str(file), "--message", message, "--dry-run")
+    assert "447700900123:\n  body: Dear Ana, come in.\n" in done.stdout
+    assert done.stderr == ""
     done = run("send", str(file), "--template", "offer", "--language", "de", "--body", "{{ name }}", "--dry-run")
     assert "Meta's list has no template offer in de: it is available in en_US." in done.stderr
     done = run("send", str(file), "--template", "worn_out", "--body", "{{ name }}", "--dry-run")

@@ -51,11 +51,13 @@ def definition_of(services: Services, request: BatchRequest) -> Mapping[str, Any
     if not isinstance(template, Mapping) or not services.templates.is_configured:
         return None
     named = [each for each in services.templates.all() if each.get("name") == template.get("name")]
-    found = next((each for each in named if each.get("language") == template.get("language")), None)
+    given = template.get("language")
+    language = str(given.get("code") if isinstance(given, Mapping) else given).replace("-", "_")
+    found = next((each for each in named if each.get("language") == language), None)
     if found is None:
         languages = ", ".join(str(each.get("language")) for each in named)
         known = f"it is available in {languages}" if named else "python -m wa_service templates lists them"
-        complain(f"Meta's list has no template {template.get('name')} in {template.get('language')}: {known}.")
+        complain(f"Meta's list has no template {template.get('name')} in {language}: {known}.")
     elif found.get("status") != "APPROVED":
         complain(f"The template is {str(found.get('status')).lower()}: Meta does not send it now.")
     return found
@@ -74,7 +76,7 @@ def _shown(definition: Mapping[str, Any] | None, address: str, body: bytes) -> s
     for component in message["template"].get("components", ()):
         for place, parameter in enumerate(component.get("parameters", ()), 1):
             name = parameter.get("parameter_name") or str(place)
-            field = TemplateField(component["type"], name, int(component.get("index", 0)))
+            field = TemplateField(component["type"].lower(), name, int(component.get("index", 0)))
             values[field.key] = str(parameter.get("text", ""))
     return "\n".join((f"{address}:", *(f"  {part}: {text}" for part, text in preview(definition, values))))
 
