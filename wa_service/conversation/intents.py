@@ -86,9 +86,15 @@ class Scores:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text, without case, accents and punctuation; at most 60."""
+    """Return the words of a text, without case, accents and punctuation, with 0 to 9 for all digits; at most 60."""
     plain = unicodedata.normalize("NFKD", text[:_MAX_CHARACTERS].casefold().replace("’", "'"))
-    return _WORD.findall("".join(char for char in plain if not unicodedata.combining(char)))[:_MAX_WORDS]
+    chars = (str(unicodedata.decimal(char, char)) for char in plain if not unicodedata.combining(char))
+    return _WORD.findall("".join(chars))[:_MAX_WORDS]
+
+
+def _words_or_emoji(text: str) -> list[str]:
+    """Return the words of a text; of one without words its emoji, without skin tones and variants."""
+    return words(text) or [char for char in text[:_MAX_WORDS] if unicodedata.category(char) == "So"]
 
 
 class FuzzyMatcher:
@@ -101,7 +107,7 @@ class FuzzyMatcher:
     def __init__(self, examples: Sequence[Example], threshold: float | None = None) -> None:
         self._threshold = FUZZY_THRESHOLD if threshold is None else threshold
         # In text order, not that of a set, so that a text has the same score in every process.
-        self._examples = [dict.fromkeys(words(example.text)) for example in examples]
+        self._examples = [dict.fromkeys(_words_or_emoji(example.text)) for example in examples]
         spread: dict[str, set[str]] = {}
         self._having: dict[str, set[int]] = {}
         for index, (example, found) in enumerate(zip(examples, self._examples, strict=True)):
@@ -115,7 +121,7 @@ class FuzzyMatcher:
 
     def scores(self, text: str) -> Scores:
         """Return the text's score for each example."""
-        text_words = list(Counter(words(text)))
+        text_words = list(Counter(_words_or_emoji(text)))
         alike = [self._alike(word) for word in text_words]
         values = [0.0] * len(self._examples)
         # Examples without a common word have the score 0: skip them.

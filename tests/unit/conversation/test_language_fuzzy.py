@@ -59,6 +59,35 @@ def test_a_text_without_words_is_none_of_these() -> None:
     assert understood("?!…") is None
 
 
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("👍", "yes"),
+        ("👍🏽 👍", "yes"),
+        ("❤️", "thanks"),
+        ("🇩🇪", "german"),
+        ("👎", None),
+        ("great 👍", None),
+        ("hello 👍", "hello"),
+    ],
+)
+def test_emoji_are_understood_where_there_is_no_word(text: str, intent: str | None) -> None:
+    examples = (
+        Example("yes", "👍"),
+        Example("yes", "👌🏾"),
+        Example("thanks", "❤"),
+        Example("german", "🇩🇪"),
+        Example("danish", "🇩🇰"),
+        Example("hello", "hello"),
+    )
+    assert understood(text, examples) == intent
+
+
+@pytest.mark.parametrize("text", ["2", "２", "٢", "۲", "२", "2️⃣"])
+def test_a_number_is_understood_in_the_digits_of_any_script(text: str) -> None:
+    assert understood(text, (Example("first", "1"), Example("second", "2"))) == "second"
+
+
 def test_a_threshold_of_the_script_is_obeyed() -> None:
     strict = FuzzyMatcher(EXAMPLES, threshold=0.99)
 
