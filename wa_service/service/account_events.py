@@ -144,7 +144,7 @@ class AccountEvents:
             if not template.name:
                 return []
             reason = _PAUSED_TEMPLATES.get(template.status, "quality_red")
-            about = {"template": template.name}
+            about = {"template": template.name, "language": template.language}
             if template.status in _PAUSED_TEMPLATES:
                 about |= {"waba": self._categories.waba, "status_of": template_key(template.name, template.language)}
         elif piece.field == "phone_number_quality_update" and event.event == "FLAGGED" and event.display_phone_number:

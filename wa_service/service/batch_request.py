@@ -59,6 +59,16 @@ class BatchRequest:
         name = template.get("name") if isinstance(template, Mapping) else None
         return name if isinstance(name, str) else None
 
+    @property
+    def language(self) -> str | None:
+        """The language of that template, if all items send it in the same one."""
+        if self.template is None or self.shared is None:
+            return None
+        given = self.shared["template"].get("language")
+        code = given.get("code") if isinstance(given, Mapping) else given
+        varies = any(isinstance(place, Mapping) and "language" in place for place in self.places)
+        return code if isinstance(code, str) and "{{" not in code and not varies else None
+
     @cached_property
     def _places_for_values(self) -> int:
         """The number of placeholders in the shared message."""

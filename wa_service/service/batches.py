@@ -87,6 +87,7 @@ class BatchService:
             caller=caller,
             tag=request.tag,
             template=request.template,
+            language=request.language,
             quiet=request.quiet,
             send_at=request.send_at,
             stop_when=request.stop_when,

@@ -103,13 +103,16 @@ class StopWhen:
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """A batch to create. `fingerprint`: of the whole request; `send_at` in ms since 1970, 0 now."""
+    """A batch to create. `fingerprint`: of the whole request; `language`: of its template, where all items have the
+    same one; `send_at` in ms since 1970, 0 now.
+    """
 
     id: str
     fingerprint: str
     caller: str
     tag: str | None = None
     template: str | None = None
+    language: str | None = None
     quiet: str | None = None
     send_at: int = 0
     stop_when: StopWhen | None = None
@@ -184,6 +187,8 @@ class Batches:
         facts: list[str] = ["caller", new.caller]
         for name, value in (("tag", new.tag), ("template", new.template), ("quiet", new.quiet)):
             facts += [name, value] if value else []
+        if new.language:
+            facts += ["language", new.language.replace("-", "_")]
         if new.send_at:
             facts += ["at", str(new.send_at)]
         if new.stop_when is not None:
@@ -250,13 +255,15 @@ class Batches:
         numbers: Sequence[str],
         *,
         template: str = "",
+        language: str = "",
         digits: str = "",
         event_mark: bytes = b"",
         waba: str = "",
         status_of: str = "",
         at: int = 0,
     ) -> Command:
-        """Pause batches that send a template, or send from the number with these displayed digits. Result: how many.
+        """Pause batches that send a template in a language ("" any), or send from the number with these displayed
+        digits. Result: how many.
 
         `event_mark`: the mark of Meta's event, which pauses only once. `status_of`: the `template_key` of a template
         whose status the event is about, `at` its Unix time (0: now); a later one of `waba` prevails.
@@ -264,6 +271,7 @@ class Batches:
         return self._store.step(
             "pause_batches",
             template=template,
+            language=language,
             digits=digits,
             reason=reason,
             mark=event_mark,

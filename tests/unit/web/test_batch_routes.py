@@ -293,6 +293,30 @@ def test_a_batch_pauses_when_meta_tells_that_it_would_be_refused(
     assert (shown["state"], shown["reason"]) == (("paused", reason) if reason else ("running", None))
 
 
+@pytest.mark.parametrize(
+    ("language", "more", "paused"),
+    [
+        ("de", {}, True),
+        ({"code": "de"}, {}, True),
+        ("en-US", {}, False),
+        ("de_AT", {}, False),
+        ("{{ code }}", {}, True),
+        ("en_US", {"language": "de"}, True),
+    ],
+)
+@pytest.mark.parametrize("event", [{"event": "PAUSED"}, {"new_quality_score": "RED"}])
+def test_a_batch_in_another_language_than_the_paused_one_goes_on(
+    web: Web, language: Any, more: dict[str, str], event: dict[str, str], *, paused: bool
+) -> None:
+    item = ANA | {"code": "fr"} | more
+    name = post(web, {"template": {"name": "spring", "language": language}, "items": [item]}).json["id"]
+    value = {"message_template_name": "spring", "message_template_language": "de"} | event
+    change = {"field": "message_template_status_update", "value": value}
+    entry = {"id": WABA, "time": int(time.time()), "changes": [change]}
+    assert web.webhook({"object": "whatsapp_business_account", "entry": [entry]}).status_code == 200
+    assert web.get(f"/v1/batches/{name}").json["state"] == ("paused" if paused else "running")
+
+
 @pytest.mark.parametrize(("later", "state"), [("APPROVED", "running"), ("PAUSED", "paused")])
 def test_a_pause_that_comes_after_its_end_pauses_no_batch(web: Web, later: str, state: str) -> None:
     name = post(web, {"template": {"name": "spring", "language": "en_US"}, "items": [ANA]}).json["id"]
