@@ -79,6 +79,7 @@ class CostService:
         ours = sum(each.messages for each in self.costs.between(day, day) if each.type == BILLABLE)
         begin = int(datetime.combine(day, time(), UTC).timestamp())
         theirs = self.analytics(begin, begin + 86_400)
+        self.costs.end_comparison(day)
         largest = max(ours, theirs)
         agrees = largest < LEAST_COMPARED or abs(ours - theirs) <= TOLERANCE * largest
         if not agrees:

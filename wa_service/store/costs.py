@@ -11,6 +11,8 @@ from wa_service.store.client import Store, fields, text
 LONGEST_RANGE_DAYS = 400
 _EPOCH = date(1970, 1, 1)
 _COMPARED_SECONDS = 3 * 86_400
+_COMPARING_SECONDS = 1_800
+"""How long a comparison may take, after which another is begun: the call to Meta may fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,14 @@ class Costs:
 
     def begin_comparison(self, day: date) -> bool:
         """Claim the comparison of a day's counts with Meta's; return whether it was free."""
-        name = self._store.keys.of("costs_compared", day.isoformat())
-        return text(self._store.do("SET", name, "1", "NX", "EX", _COMPARED_SECONDS)) == "OK"
+        return text(self._store.do("SET", self._compared_key(day), "1", "NX", "EX", _COMPARING_SECONDS)) == "OK"
+
+    def end_comparison(self, day: date) -> None:
+        """Note that a day was compared."""
+        self._store.do("SET", self._compared_key(day), "1", "EX", _COMPARED_SECONDS)
+
+    def _compared_key(self, day: date) -> str:
+        return self._store.keys.of("costs_compared", day.isoformat())
 
     def _key(self, day: date) -> str:
         return self._store.keys.of("costs", str((day - _EPOCH).days))

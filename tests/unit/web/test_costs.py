@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from tests.keys import PREFIX
 from tests.unit.web.conftest import Start, Web
 from tests.unit.web.deliveries import NUMBER, delivery, value_of
 from wa_service.service.costs import CostService, charged_volume
 from wa_service.service.rate_card import RateCard, RateCardError
 from wa_service.service.wiring import cost_service
 from wa_service.store.costs import Costs, today
+from wa_service.whatsapp.errors import WhatsAppConnectionError
 
 CARD = "country,category,price,currency\nGB,marketing,0.05,EUR\n*,marketing,0.10,EUR\n*,*,0.01,EUR\n"
 PRICED = {"billable": True, "pricing_model": "PMP", "category": "marketing", "type": "regular"}
@@ -178,7 +180,11 @@ def test_a_category_has_its_price_however_it_is_written(tmp_path: Path, written:
 
 @pytest.mark.parametrize(
     "text",
-    ["a,b\n1,2\n", "country,category,price\nGB,x,-1\n", "country,category,price,currency\nGB,x,1,EUR\nDE,x,1,USD\n"],
+    [
+        "a,b\n1,2\n",
+        "country,category,price\nGB,x,-1\n",
+        "country,category,price,currency\nGB,x,1,EUR\nDE,x,1,USD\n",
+    ],
 )
 def test_a_rate_card_that_means_nothing_is_refused(tmp_path: Path, text: str) -> None:
     card = tmp_path / "rates.csv"
@@ -202,6 +208,27 @@ def test_a_settled_day_is_compared_once(web: Web, lines: list[dict[str, Any]], t
     assert [(line["day"], line["ours"], line["metas"]) for line in warned] == (
         [] if agrees else [(day.isoformat(), 1_000, theirs)]
     )
+
+
+def test_a_day_is_compared_again_where_meta_did_not_answer(web: Web) -> None:
+    calls = []
+
+    def meta(*moments: int) -> int:
+        calls.append(moments)
+        if len(calls) == 1:
+            raise WhatsAppConnectionError("away")
+        return 0
+
+    service = CostService(Costs(web.runtime.store), None, meta)
+    with pytest.raises(WhatsAppConnectionError):
+        service.compare()
+    (claim,) = web.runtime.store.client.scan_iter(f"{PREFIX}costs_compared:*")
+    assert 0 < web.runtime.store.client.ttl(claim) <= 3_600
+    web.runtime.store.client.delete(claim)
+
+    assert service.compare() is True
+    assert service.compare() is None
+    assert web.runtime.store.client.ttl(claim) > 86_400
 
 
 def test_only_what_meta_charged_for_is_summed() -> None:
