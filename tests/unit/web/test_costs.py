@@ -184,6 +184,7 @@ def test_a_category_has_its_price_however_it_is_written(tmp_path: Path, written:
         "a,b\n1,2\n",
         "country,category,price\nGB,x,-1\n",
         "country,category,price,currency\nGB,x,1,EUR\nDE,x,1,USD\n",
+        "country,category,price,since\nGB,x,1,2026-10-01\ngb,X,2,2026-11-01\n",
     ],
 )
 def test_a_rate_card_that_means_nothing_is_refused(tmp_path: Path, text: str) -> None:
