@@ -208,8 +208,8 @@ def test_a_dry_run_shows_a_template_as_it_reads(
     assert "447700900123:\n  body: Dear Ana, come in.\n" in done.stdout
     assert "Meta's list" not in done.output
     parameters = [{"type": "text", "text": "{{ name }}"}]
-    in_metas_form = {"name": "offer", "language": {"code": "en-US"}}
-    in_metas_form |= {"components": [{"type": "BODY", "parameters": parameters}]}
+    components = [{"type": "BODY", "parameters": parameters}]
+    in_metas_form = {"name": "offer", "language": {"code": "en-US"}, "components": components}
     message = json.dumps({"type": "template", "template": in_metas_form})
     done = run("send", str(file), "--message", message, "--dry-run")
     assert "447700900123:\n  body: Dear Ana, come in.\n" in done.stdout

@@ -600,8 +600,7 @@ def test_quiet_hours_begin_on_the_minute_however_recently_they_were_computed(
     batches: Batches, lanes: Lanes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = datetime(2026, 7, 1, 20, 59, 55, tzinfo=UTC).timestamp()
-    monkeypatch.setattr(worker.time, "time", lambda: clock)
-    monkeypatch.setattr(worker.time, "monotonic", lambda: clock)
+    monkeypatch.setattr(worker, "time", SimpleNamespace(time=lambda: clock, monotonic=lambda: clock))
     now = SimpleNamespace(now=lambda zone: datetime.fromtimestamp(clock, zone))
     monkeypatch.setattr(worker, "datetime", now)
     feeding = BatchWorker(batches, [NUMBER])
