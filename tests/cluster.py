@@ -1,9 +1,10 @@
-"""A Valkey cluster on this machine: three primaries and three replicas."""
+"""A Valkey cluster on this machine: three primaries, each with a replica."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,11 +23,15 @@ SLOT = key_slot(PREFIX.encode())
 
 
 class Cluster:
-    """Six servers: the first three start as primaries, each with a replica."""
+    """Six servers, or more: the first three start as primaries, each with a replica; others are replicas of the first.
 
-    def __init__(self, directory: Path) -> None:
+    `settings`: further ones of each server.
+    """
+
+    def __init__(self, directory: Path, *, servers: int = 6, settings: Sequence[str] = ()) -> None:
         self._directory = directory
-        self.ports, self.buses = ([free_port() for _ in range(6)] for _ in range(2))
+        self._settings = settings
+        self.ports, self.buses = ([free_port() for _ in range(servers)] for _ in range(2))
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
     @property
@@ -64,6 +69,7 @@ class Cluster:
                 "0",
             ),
             *("--cluster-replica-validity-factor", "0", "--cluster-require-full-coverage", "no"),
+            *self._settings,
         ]
         with (self._directory / f"{port}.log").open("ab") as log:
             self._processes[port] = subprocess.Popen([str(valkey_binary()), *settings], stdout=log, stderr=log)
@@ -119,12 +125,13 @@ class Cluster:
         for port in self.ports[1:]:
             self.ask(port, "CLUSTER", "MEET", "127.0.0.1", first, self._bus(first))
         eventually(lambda: all(self._knows_all(port) for port in self.ports), within=20)
-        for primary, replica in zip(self.ports[:3], self.ports[3:], strict=True):
+        primaries = [*self.ports[:3], *[first] * (len(self.ports) - 6)]
+        for primary, replica in zip(primaries, self.ports[3:], strict=True):
             self.ask(replica, "CLUSTER", "REPLICATE", self.ask(primary, "CLUSTER", "MYID"))
         eventually(self.complete, within=30, every=0.1)
 
     def _knows_all(self, port: int) -> bool:
-        return b"cluster_known_nodes:6" in self.ask(port, "CLUSTER", "INFO")
+        return f"cluster_known_nodes:{len(self.ports)}".encode() in self.ask(port, "CLUSTER", "INFO")
 
     def complete(self) -> bool:
         """Return whether every slot has a primary with a connected replica."""
@@ -133,5 +140,5 @@ class Cluster:
             states = [b"cluster_state:ok" in self.ask(port, "CLUSTER", "INFO") for port in self.ports]
         except redis.RedisError:
             return False
-        followed = [role for role in roles if role[0] == b"master" and len(role[2]) == 1]
+        followed = [role for role in roles if role[0] == b"master" and role[2]]
         return all(states) and len(followed) == 3

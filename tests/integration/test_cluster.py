@@ -101,6 +101,25 @@ def test_while_the_slot_moves_and_its_owner_dies_what_was_stored_stays(cluster: 
     lanes.store.close()
 
 
+def test_a_seventh_server_lets_work_go_on_without_the_dead_one(tmp_path: Path) -> None:
+    """It becomes the replica of the promoted server, which accepts nothing without one (docs/replicas.md)."""
+    one_replica = ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "10"]  # deploy/valkey/server.conf
+    with Cluster(tmp_path, servers=7, settings=one_replica) as cluster:
+        lanes = lanes_of(cluster)
+        assert lanes.admit(message()) == [b"new"]
+        cluster.kill(cluster.owner())
+        assert eventually(lambda: admitted(lanes), within=60, every=0.2) == [b"new"]
+        lanes.store.close()
+
+
+def admitted(lanes: Lanes) -> list[bytes]:
+    """Admit another message; return [] while the store is unavailable."""
+    try:
+        return lanes.store.run([lanes.inbox.admit(message("15551230002"), 0)], replicated=True)
+    except StoreUnavailableError:
+        return []
+
+
 def kill_owner(cluster: Cluster) -> None:
     dead = cluster.owner()
     cluster.kill(dead)
