@@ -128,6 +128,12 @@ def test_systemd_takes_the_units(require_program: Programs, tmp_path: Path, unit
     assert (told.returncode, told.stderr) == (0, "")
 
 
+def test_a_server_may_load_its_data_for_as_long_as_it_takes() -> None:
+    """It tells systemd that it is ready after that, and systemd would end it after 90 s and start it again."""
+    unit = (DEPLOY / "systemd/valkey-server.service").read_text(encoding="utf-8").splitlines()
+    assert {"Type=notify", "TimeoutStartSec=infinity"} <= set(unit)
+
+
 def test_the_unit_of_web_allows_what_a_unix_socket_needs(require_program: Programs) -> None:
     """A forbidden call would end gunicorn at its start."""
     program = require_program("systemd-analyze")
