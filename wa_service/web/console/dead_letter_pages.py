@@ -79,7 +79,7 @@ class DeadLetterPages:
         if len(chosen) > len(failed):
             self._guard.changed(f"dead-letters {what}", count=len(chosen) - len(failed))
         if request.form.get("quiet"):
-            return Response("", 409 if failed else 204)
+            return Response("\n".join(failed), 409 if failed else 204, content_type="text/plain; charset=utf-8")
         if failed:
             fields = [("letter", sentence) for sentence in failed]
             raise ProblemError(INVALID, f"{len(failed)} of {len(chosen)} failed.", fields=fields)

@@ -2,11 +2,13 @@
 import { showTimes } from "./times.js";
 import { followLive } from "./live.js";
 import { replayMany } from "./many.js";
+import { submitOnce } from "./once.js";
 import { searchInPlace } from "./search.js";
 import { tellMissingFiles } from "./files.js";
 
 showTimes(document);
 tellMissingFiles(document);
+submitOnce(document);
 followLive(document.body.dataset.live);
 replayMany(document.querySelector("form[data-many]"));
 searchInPlace(document.querySelector("form[role=search]"));

@@ -10,16 +10,30 @@ const post = async (address, body) => {
   }
 };
 
+const reasonOf = async (answer) => (answer?.status === 409 ? answer.text() : "It was not done. Try again.");
+
+const tell = (row, reason) => {
+  row.querySelector("[data-failed]")?.remove();
+  const line = document.createElement("p");
+  line.className = "bad";
+  line.dataset.failed = "";
+  line.textContent = reason;
+  row.cells[2].append(line);
+};
+
 export const replayMany = (form) => {
   if (!form) return;
+  let isRunning = false;
   const boxes = () => [...form.querySelectorAll("input[name=letter]")];
   const all = form.querySelector("[data-all]");
   all?.addEventListener("change", () => boxes().forEach((box) => (box.checked = all.checked)));
   form.addEventListener("submit", async (event) => {
     const button = event.submitter;
+    if (isRunning) return event.preventDefault();
     const chosen = boxes().filter((box) => box.checked);
     if (!button || button.name !== "do" || chosen.length < 2) return;
     event.preventDefault();
+    isRunning = true;
     const bar = form.querySelector("progress");
     const status = form.querySelector("[data-said]");
     bar.hidden = false;
@@ -29,10 +43,14 @@ export const replayMany = (form) => {
       const body = new URLSearchParams({ csrf: form.elements.csrf.value, do: button.value, letter: box.value, quiet: "1" });
       const answer = await post(form.action, body);
       if (answer?.status === 401) return location.reload();
-      if (answer?.ok) box.closest("tr")?.remove();
-      else failed += 1;
+      if (answer?.ok) box.closest("tr").remove();
+      else {
+        failed += 1;
+        tell(box.closest("tr"), await reasonOf(answer));
+      }
       bar.value = index + 1;
       status.textContent = `${index + 1} of ${chosen.length} done${failed ? `, ${failed} failed` : ""}.`;
     }
+    isRunning = false;
   });
 };
