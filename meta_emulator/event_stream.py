@@ -19,7 +19,7 @@ def event_stream_blueprint(world: World) -> Blueprint:
 
     ``?after=`` or ``Last-Event-ID`` replays events after that id; without either the whole history is replayed.
     Events are named by kind: ``phone``, ``message``, ``typing``, ``exchange``, ``handshake``,
-    ``fault``, ``reset`` (read the state again).
+    ``fault``, ``clock``, ``reset`` (read the state again).
     """
     blueprint = Blueprint("live", __name__)
 

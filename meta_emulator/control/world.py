@@ -51,7 +51,9 @@ class WorldControls(Controls):
         """Advance the clock: ``{"advance"?: seconds}``; due timers run now."""
         self.world.clock.advance(body.advance)
         self.world.timers.wake()
-        return json_response(_clock(self.world))
+        now = _clock(self.world)
+        self.world.hub.publish("clock", now)
+        return json_response(now)
 
     @route("GET", "/limits")
     def limits(self) -> Response:

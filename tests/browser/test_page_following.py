@@ -67,6 +67,13 @@ def test_writing_opens_the_service_window(phone: Page) -> None:
     expect(phone.get_by_role("main")).to_contain_text("Window 24 h")
 
 
+def test_the_service_window_closes_when_the_clock_is_advanced(phone: Page, business: Business) -> None:
+    business.writes("hi")
+    expect(phone.get_by_text("Window 24 h")).to_be_visible()
+    business.control("clock", {"advance": 25 * 3600})
+    expect(phone.get_by_text("Window closed")).to_be_visible()
+
+
 def test_a_planned_fault_shows_on_its_message(phone: Page, business: Business) -> None:
     business.writes("hi")
     business.control("faults", {"kind": "failed_status", "code": 131026, "details": "Asked to fail.", "count": 1})

@@ -1,6 +1,6 @@
 /** The event stream: load the world, follow its events, and reload it after every disconnect. */
 
-const KINDS = ["message", "phone", "typing", "exchange", "handshake", "reset"];
+const KINDS = ["message", "phone", "typing", "exchange", "handshake", "clock", "reset"];
 const BATCH_MILLISECONDS = 25;
 const RETRY_MILLISECONDS = 700;
 // Browsers open at most six connections per host: a hidden page closes its own.

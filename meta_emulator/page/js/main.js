@@ -111,6 +111,9 @@ class Page {
       else if (kind === "phone") {
         this.world.putPhone(data);
         listed = true;
+      } else if (kind === "clock") {
+        this.world.setClock(data);
+        listed = true;
       } else if (kind === "typing") this.#typing(data);
       else if (kind === "exchange") this.traffic.put(data);
       else if (kind === "handshake") this.#handshake(data);

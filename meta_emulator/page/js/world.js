@@ -25,10 +25,15 @@ export class World {
     this.numbers = new Map(numbers.map((number) => [number.id, number]));
     this.callbackUrl = callbackUrl;
     this.total = total;
-    this.clockAhead = clock.now - Date.now() / 1000;
+    this.setClock(clock);
     this.#conversations.clear();
     // A reset world may use the same ids again.
     this.#seenRead.clear();
+  }
+
+  /** The emulated clock was advanced. */
+  setClock({ now }) {
+    this.clockAhead = now - Date.now() / 1000;
   }
 
   /** The emulated clock, in seconds. */
