@@ -172,6 +172,21 @@ def test_a_recorded_voice_note_arrives_as_ogg_opus(phone: Page, business: Busine
     assert (audio["mime_type"], audio["voice"], content[:4]) == ("audio/ogg; codecs=opus", True, b"OggS")
 
 
+def test_a_second_click_takes_the_microphone_once(phone: Page) -> None:
+    phone.evaluate(
+        """() => {
+          const devices = navigator.mediaDevices;
+          const ask = devices.getUserMedia.bind(devices);
+          window.streams = [];
+          devices.getUserMedia = (wanted) => ask(wanted).then((stream) => (window.streams.push(stream), stream));
+        }"""
+    )
+    phone.get_by_role("button", name="Record a voice note").dblclick()
+    phone.get_by_role("button", name="Discard the recording").click()
+    expect(phone.get_by_role("button", name="Record a voice note")).to_be_visible()
+    assert phone.evaluate("streams.map(stream => stream.getTracks()[0].readyState)") == ["ended"]
+
+
 def test_a_recording_can_be_thrown_away(phone: Page, business: Business) -> None:
     phone.get_by_role("button", name="Record a voice note").click()
     phone.get_by_role("button", name="Discard the recording").click()
@@ -197,6 +212,14 @@ def test_a_place_is_sent_as_meta_passes_it_on(phone: Page, business: Business) -
     eventually(lambda: business.heard)
     place = {"latitude": -23.5614, "longitude": -46.6559, "name": "Museum", "address": "Avenida 1578"}
     assert (business.heard[0]["type"], business.heard[0]["location"]) == ("location", place)
+
+
+def test_a_second_click_sends_no_second_place(phone: Page, business: Business) -> None:
+    choose_to_attach(phone, "Location").get_by_role("button", name="Send").dblclick()
+    expect(phone.get_by_role("dialog")).to_have_count(0)
+    write(phone, "that was it")
+    eventually(lambda: [message["type"] for message in business.heard][-1:] == ["text"])
+    assert [message["type"] for message in business.heard] == ["location", "text"]
 
 
 def test_a_place_without_a_name_is_coordinates_alone(phone: Page, business: Business) -> None:
@@ -268,6 +291,19 @@ def test_any_message_can_be_sent_as_json(phone: Page, business: Business) -> Non
     phone.get_by_role("dialog").get_by_role("button", name="Send").click()
     eventually(lambda: business.heard)
     assert business.heard[0]["hologram"] == {"size": 3}
+
+
+def test_a_selection_that_ends_beside_the_dialog_does_not_close_it(phone: Page) -> None:
+    phone.get_by_role("button", name="Send any message as JSON").click()
+    text = phone.get_by_role("textbox", name="Message as JSON")
+    text.fill('{"type": "hologram"}')
+    text.hover()
+    phone.mouse.down()
+    phone.mouse.move(5, 5)
+    phone.mouse.up()
+    expect(text).to_have_value('{"type": "hologram"}')
+    phone.mouse.click(5, 5)
+    expect(phone.get_by_role("dialog")).to_have_count(0)
 
 
 @pytest.mark.parametrize(("text", "told"), [("{", "Invalid JSON"), ("{}", "The message needs a type")])
@@ -353,6 +389,8 @@ def test_a_reply_stays_with_its_number(two_numbers: Business, open_page: OpenPag
     write(page, "to the first")
     act(page, "to the first", "Reply")
     page.get_by_label("Business number").select_option(OTHER_NUMBER)
+    expect(page).to_have_url(f"{two_numbers.graph}/#{ANA}/{OTHER_NUMBER}")
+    expect(page.get_by_role("button", name="Cancel the reply")).to_have_count(0)
     write(page, "to the other one")
     eventually(lambda: len(two_numbers.heard) == 2)
     assert "context" not in two_numbers.heard[-1]

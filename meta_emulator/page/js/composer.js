@@ -213,15 +213,19 @@ export class Composer {
   }
 
   async #record() {
+    if (this.#recorder) return;
     const recorder = new Recorder();
+    this.#recorder = recorder;
     try {
       await recorder.start((level) => this.level.style.setProperty("--level", level.toFixed(2)));
     } catch (error) {
+      if (this.#recorder === recorder) this.#recorder = null;
       if (!(error instanceof RecordingError)) throw error;
       toast(error.message);
       return;
     }
-    this.#recorder = recorder;
+    // Another phone was opened while the browser asked for the microphone.
+    if (this.#recorder !== recorder) return recorder.cancel();
     this.#started = performance.now();
     this.#clock = setInterval(() => (this.length.textContent = length((performance.now() - this.#started) / 1000)), 200);
     this.#showRecording(true);

@@ -15,7 +15,10 @@ export function openDialog(title, className, fill) {
     el("header", {}, heading, button({ class: "plain", "aria-label": "Close", on: { click: close } }, icon("close"))),
     ...kept([fill(close)]),
   );
-  dialog.addEventListener("click", (event) => event.target === dialog && close());
+  // Who drags a selection out of a field has not clicked beside the dialog.
+  let beganBeside = false;
+  dialog.addEventListener("pointerdown", (event) => (beganBeside = event.target === dialog));
+  dialog.addEventListener("click", (event) => event.target === dialog && beganBeside && close());
   document.body.append(dialog);
   dialog.showModal();
   dialog.querySelector("form textarea, form input, .list-row")?.focus();
@@ -59,8 +62,11 @@ export function openPhoto(source, alt) {
 export function openForm(title, className, fields, submitText, send) {
   const reason = el("p", { class: "form-error", role: "alert" });
   return openDialog(title, className, (close) => {
+    let sending = false;
     const submit = async (event) => {
       event.preventDefault();
+      if (sending) return;
+      sending = true;
       reason.textContent = "";
       try {
         await send(new FormData(event.target));
@@ -68,6 +74,8 @@ export function openForm(title, className, fields, submitText, send) {
       } catch (error) {
         if (!(error instanceof ControlError)) throw error;
         reason.textContent = error.message;
+      } finally {
+        sending = false;
       }
     };
     return el("form", { on: { submit } }, fields, reason, el("button", { class: "primary" }, submitText));
