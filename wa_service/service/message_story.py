@@ -137,7 +137,8 @@ def failure_reason(error: Mapping[str, Any]) -> Reason:
     reason, code = str(error.get("reason") or ""), error.get("code")
     if reason in _FAILED:
         return Reason(_FAILED[reason])
-    words = " ".join(str(error[name]) for name in ("title", "details") if error.get(name))
+    title, details = (str(error.get(name) or "") for name in ("title", "details"))
+    words = f"{title.rstrip('.')}. {details}" if title and details else title or details
     known = CODES.get(code) if isinstance(code, int) else None
     advice = str(error.get("advice") or (known.advice if known else ""))
     text = f"Meta refused it: {words or reason}" + (f" (code {code})" if code else "")

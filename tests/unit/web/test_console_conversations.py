@@ -161,9 +161,9 @@ class TestReasons:
         written(web)
         web.send({"to": CUSTOMER, "text": "late"})
         web.accept("wamid.LATE")
-        closed = [{"code": 131047, "title": "Re-engagement message"}]
+        closed = [{"code": 131047, "title": "Re-engagement message", "error_data": {"details": "Too late."}}]
         web.webhook(delivery(value_of(statuses=[status_of("wamid.LATE", "failed", errors=closed)])))
-        assert "Re-engagement message (code 131047)" in self.shown(user)
+        assert "Re-engagement message. Too late. (code 131047)" in self.shown(user)
 
     def test_it_is_a_dead_letter(self, web: Web, user: ConsoleUser) -> None:
         written(web)
