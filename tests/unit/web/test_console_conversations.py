@@ -339,6 +339,19 @@ def test_a_template_is_filled_in_shown_and_sent(start_web: Start) -> None:
         assert str(WABA) in meta.last_request.url
 
 
+def test_a_group_has_no_stop(web: Web, user: ConsoleUser) -> None:
+    """A participant who wants no marketing is a customer of their own; the group's STOP would stop nothing."""
+    group = "Y2FwaV9ncm91cDox"
+    web.webhook(delivery(value_of(messages=[text_message() | {"group_id": group}])))
+    (place,) = set(re.findall(r'href="/console(/conversations/[^"#]+)"', user.page("/search")))
+    shown = text_of(user.page(place))
+    assert (f"Group {group}" in shown, "STOP" in shown) == (True, False)
+    assert f"Customer {CUSTOMER}" in shown
+    assert CUSTOMER not in ConsoleUser(web, "reader").page(place)
+    assert user.post(f"{place}/stop").status_code == 400
+    assert web.runtime.stops.find(group) is None
+
+
 def test_two_roles_see_two_pages(web: Web) -> None:
     written(web)
     reader, boss = ConsoleUser(web, "reader"), ConsoleUser(web, "boss")

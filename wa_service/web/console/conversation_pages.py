@@ -198,6 +198,8 @@ class ConversationPages:
 
     def _set_stop(self, place: str, *, is_stop: bool) -> Response:
         contact = self._contact(place)
+        if _is_group(contact):
+            raise ProblemError(INVALID, "A group has no STOP: open the conversation of the customer who wants it.")
         self._services.stops.apply(contact.address, stop=is_stop, by="api")
         self._guard.changed("stop" if is_stop else "start", contact.conversation)
         return see(f"/console/conversations/{place}")
@@ -223,6 +225,7 @@ class ConversationPages:
             "place": place,
             "page": page,
             "contact": page.contact,
+            "is_group": _is_group(page.contact),
             "pauses": _PAUSES,
             "kept_ms": _KEPT_MS,
             "stopped": self._services.stops.find(page.contact.address),
@@ -272,6 +275,9 @@ class ConversationPages:
         """Send to a customer; the form's nonce is the idempotency key, so that a resubmitted form sends once."""
         nonce = request.form.get("nonce", "")[:64]
         key = IdempotencyKey(f"console.{current_session().key.name}", nonce) if nonce else None
-        group = not is_number(contact.address) and not is_user_id(contact.address)
-        body = {"from": contact.number, **recipient_fields(contact.address, group=group), **message}
+        body = {"from": contact.number, **recipient_fields(contact.address, group=_is_group(contact)), **message}
         self._services.send.submit(body, priority=Priority.SINGLE, idempotency=key, wait=self._services.send_wait)
+
+
+def _is_group(contact: Contact) -> bool:
+    return not is_number(contact.address) and not is_user_id(contact.address)
