@@ -32,7 +32,7 @@ LOG_EVENTS = (
     LogEvent(
         "whatsapp.webhook.dead_lettered",
         "An event of a delivery became a dead letter at once.",
-        "`kind`: flood, malformed; `number`, `reason`",
+        "`kind`: flood, malformed (with `reason`); `number`",
     ),
     LogEvent(
         "whatsapp.message.received",
@@ -153,7 +153,7 @@ LOG_EVENTS = (
     LogEvent(
         "whatsapp.status",
         "Meta reported that an accepted message failed; any other status (debug).",
-        "`id`, `status`, `code`, `advice` (what to do about it), `ms` (since Meta accepted it)",
+        "`id`, `status`; of a failure `code`, `advice` (what to do about it), of others `ms` (since Meta accepted it)",
     ),
     LogEvent(
         "whatsapp.management",

@@ -220,9 +220,9 @@ _REFUSALS: Final = {
     "409": "The resource's state does not allow this.",
     "413": "The body is too large.",
     "415": "The body's content type is not supported.",
-    "422": "Meta refused it, or the Idempotency-Key was used with another body.",
-    "429": "Too many calls, or one of Meta's limits; `Retry-After` says when.",
+    "422": "Meta refused it, it does not fit its template, or the Idempotency-Key was used with another body.",
+    "429": "Too many calls or waiting messages, or one of Meta's limits; `Retry-After` says when.",
     "502": "Meta failed, or does not accept this service's account.",
-    "503": "The store or Meta cannot be reached.",
-    "504": "Meta's answer did not arrive.",
+    "503": "The store cannot be reached or is full, or Meta cannot be reached.",
+    "504": "Meta's answer did not arrive, or the message expired.",
 }
