@@ -76,7 +76,7 @@ def send(file: Path, *, dry_run: bool, watch: bool, report: Path | None, **optio
 
     The first line of FILE holds the column names. Column `to` is the number; any other is a value that the message may
     use as {{ column }}. Values are separated by commas, semicolons or tabs. The same file with the same options is
-    sent only once, even if the command is repeated.
+    sent only once, even if the command is repeated, until its batch is deleted after WA_RETENTION_DAYS.
     """
     customers = read_customers(file)
     content = _content(options)

@@ -92,7 +92,7 @@ def replay_after(subscription: str, after: str) -> int:
 @command.command()
 @click.argument("subscription", metavar="ID")
 def rotate_secret(subscription: str) -> int:
-    """Print a new secret; for a day the old one signs, too."""
+    """Print a new secret; in the form `event` the old one signs, too, for a day."""
     with _opened() as (service, _):
         say(f"secret: {_find(service.rotate_secret, subscription).secrets[0]}   (shown only once)")
     return 0

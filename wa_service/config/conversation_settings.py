@@ -64,7 +64,7 @@ class ConversationSettings(BaseModel):
     )
     reply_limit: RateOrNone = variable(
         "WA_REPLY_LIMIT",
-        "Replies of the responder to one customer, beyond which it is paused there for 30 minutes; 0: no limit.",
+        "Answers of the responder in one conversation, beyond which it is paused there for 30 minutes; 0: no limit.",
         "30/10minutes",
     )
     groups: Literal["quiet", "answer"] = variable(

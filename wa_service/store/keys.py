@@ -52,7 +52,13 @@ FAMILIES = (
     Family("mailbox:<c>", "zset", "received events by Meta's second, then order", "until handled", "conversation"),
     Family("conv:<c>", "hash", "token, deliveries, failures, head", "8 days, from last touch", "conversation"),
     Family("wrong_type:<c>", "any", "a key that no step can read, set aside", "retention", "conversation"),
-    Family("answered:<c>", "list", "times of the last automatic replies", "minutes", "conversation"),
+    Family(
+        "answered:<c>",
+        "list",
+        "times of the last automatic answers",
+        "twice the period of `WA_REPLY_LIMIT`",
+        "conversation",
+    ),
     Family("received_bytes:<c>", "string", "bytes received in one day", "1 day", "conversation"),
     Family(
         "large_event:<event>", "hash", "conversation and event, where the stream has short values", "retention", "holds"
@@ -175,7 +181,7 @@ FAMILIES = (
     Family("script_trials", "list", "sentences to try on the script", "a minute", "no"),
     Family("script_trial:<trial>", "string", "a worker's answer to one of them", "a minute", "no"),
     Family("results:<web process>", "list", "records whose caller waits", "60 s", "no"),
-    Family("calls", "string", "REST calls by caller, for their limit", "a minute", "no"),
+    Family("calls", "string", "REST calls by caller, for their limit", "the period of `WA_API_RATE`", "no"),
 )
 """Every family of keys. "From last touch" may be a hundredth less, at most an hour: see steps/shared/lifetime.lua."""
 

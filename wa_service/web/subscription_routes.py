@@ -71,7 +71,8 @@ class ChangedSubscription(CachedSchemaModel):
     kinds: list[str] | None = Field(default=None, max_length=20)
     numbers: list[str] | None = Field(default=None, max_length=200)
     secret: Literal["rotate"] | None = Field(
-        default=None, description="`rotate`: return a new secret; for a day the old one signs, too."
+        default=None,
+        description="`rotate`: return a new secret; in the form `event` the old one signs, too, for a day.",
     )
 
 
