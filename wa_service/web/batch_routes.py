@@ -185,7 +185,7 @@ class BatchRoutes:
     def add_to(self, api: APIBlueprint) -> None:
         """Add the routes."""
 
-        @api.post("/batches", **operation(202, BatchAccepted, body=NewBatchBody, sends=True))
+        @api.post("/batches", **operation(202, BatchAccepted, body=NewBatchBody, sends="batch"))
         @allow("send")
         def send_batch() -> Response:
             """Send up to 10,000 messages.

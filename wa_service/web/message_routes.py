@@ -223,7 +223,7 @@ class MessageRoutes:
 
         @api.post(
             "/messages",
-            **operation(200, MessageRecord, also_200=Success, also_202=Queued, body="SendMessage", sends=True),
+            **operation(200, MessageRecord, also_200=Success, also_202=Queued, body="SendMessage", sends="message"),
         )
         @allow("send")
         def send_message() -> Response:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from flask import Blueprint, current_app, request
 from flask_openapi3.openapi import OpenAPI
@@ -50,22 +50,26 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
         }
     },
 }
-_SEND_HEADERS: Final = [
-    {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": False,
-        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-        "description": "A retry with the same key sends nothing and returns the first request's message.",
-    },
-    {
-        "name": "Prefer",
-        "in": "header",
-        "required": False,
-        "schema": {"type": "string"},
-        "description": "`respond-async`: answer 202 at once, send with the lowest priority.",
-    },
-]
+_KEY_HEADER: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+}
+_SEND_HEADERS: Final[Mapping[str, list[dict[str, Any]]]] = {
+    "message": [
+        _KEY_HEADER
+        | {"description": "A retry with the same key sends nothing and returns the first request's message."},
+        {
+            "name": "Prefer",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": "`respond-async`: answer 202 at once, send with the lowest priority.",
+        },
+    ],
+    "batch": [_KEY_HEADER | {"description": "A retry with the same key continues, or returns the first batch."}],
+}
 
 
 def operation(
@@ -75,7 +79,7 @@ def operation(
     also_200: type[BaseModel] | None = None,
     also_202: type[BaseModel] | None = None,
     body: str | type[BaseModel] | None = None,
-    sends: bool = False,
+    sends: Literal["message", "batch"] | None = None,
 ) -> dict[str, Any]:
     """Return a route's responses and body for flask-openapi3's decorators.
 
@@ -85,7 +89,7 @@ def operation(
         also_200: another possible body of success.
         also_202: the body of a 202, in addition to `model`.
         body: a name of `_BODIES`, or a model; a model without required fields may be left out.
-        sends: whether it takes the headers of a send.
+        sends: what it sends, whose headers it takes.
     """
     success: Any = model
     if model is None:
@@ -105,7 +109,7 @@ def operation(
         required = any(field.is_required() for field in body.model_fields.values())
         more["requestBody"] = {"required": required, "content": {_JSON: {"schema": schema}}}
     if sends:
-        more["parameters"] = _SEND_HEADERS
+        more["parameters"] = _SEND_HEADERS[sends]
     return {"responses": responses, "openapi_extensions": more}
 
 
@@ -202,7 +206,7 @@ def _complete(operation: dict[str, Any], view: Callable[..., object], tag: str) 
     for response in operation["responses"].values():
         response["headers"] = rates | response.get("headers", {})
     problem = {problems.MIME: {"schema": {"$ref": REF.format(model="Problem")}}}
-    # Only what sends takes headers (`sends=True`), and only a queued message or batch has a route that shows it.
+    # Only what sends takes headers, and only a queued message or batch has a route that shows it.
     if "202" in operation["responses"] and any(each["in"] == "header" for each in operation.get("parameters", ())):
         operation["responses"]["202"]["headers"]["Location"] = {
             "description": "The route that shows its status.",

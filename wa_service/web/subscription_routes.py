@@ -138,7 +138,8 @@ class SubscriptionRoutes:
         def create_subscription() -> Response:
             """Push future events to a URL.
 
-            Each event is POSTed until it is answered 2xx within 15 seconds, in order within a conversation.
+            Each event is POSTed until it is answered 2xx within 15 seconds, in order within a conversation; at most
+            eight times while the URL accepts other events.
             """
             given = _body(NewSubscription)
             try:

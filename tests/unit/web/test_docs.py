@@ -59,6 +59,16 @@ def test_a_location_is_described_where_something_is_queued(document: dict[str, A
     assert described == {"send_message", "send_batch"}
 
 
+def test_the_headers_of_a_call_are_those_that_it_reads(document: dict[str, Any]) -> None:
+    described = {
+        operation["operationId"]: {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        if any(each["in"] == "header" for each in operation.get("parameters", ()))
+    }
+    assert described == {"send_message": {"Idempotency-Key", "Prefer"}, "send_batch": {"Idempotency-Key"}}
+
+
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     for reference in set(re.findall(r"'\$ref': '([^']+)'", str(document))):
         found: Any = document
