@@ -43,7 +43,9 @@ class ConversationSettings(BaseModel):
     llm_turns: NonNegativeInt = variable(
         "WA_LLM_TURNS", "Turns of the conversation, of both sides, that the model gets as context.", 12
     )
-    llm_timeout: PositiveFloat = variable("WA_LLM_TIMEOUT", "Seconds to wait for the model's answer.", 30.0)
+    llm_timeout: PositiveFloat = variable(
+        "WA_LLM_TIMEOUT", "Seconds to wait for the model's answer; less than WA_HANDLE_TIMEOUT.", 30.0
+    )
     answer_max_age: NonNegativeInt = variable(
         "WA_ANSWER_MAX_AGE",
         "Seconds after which, by Meta's time, a message is stored but no longer answered; 0: always answered.",

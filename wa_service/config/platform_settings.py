@@ -128,7 +128,7 @@ class PlatformSettings(BaseModel):
     )
     api_rate: Rate = variable("WA_API_RATE", "Rate limit of one API key.", "6000/minute")
     send_wait: Annotated[float, Field(ge=0, le=25)] = variable(
-        "WA_SEND_WAIT", "Seconds that a POST waits for Meta's answer before it answers 202.", 2.0
+        "WA_SEND_WAIT", "Seconds that a POST waits for Meta's answer before it answers 202; at most 25.", 2.0
     )
     send_ttl: PositiveInt = variable("WA_SEND_TTL", "Seconds that a message may wait to be sent.", 86_400)
     schedule_days: PositiveInt = variable("WA_SCHEDULE_DAYS", "How many days ahead a message's send_at may be.", 35)
