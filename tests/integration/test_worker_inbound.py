@@ -46,6 +46,8 @@ Handle = Callable[[Utterance], PipelineResult]
 class Conversation:
     """A pipeline that calls the test's function."""
 
+    recording_seconds = 60.0
+
     def __init__(self, handle: Handle, typing_after: float = 0.0) -> None:
         self._handle = handle
         self.typing_after = typing_after
@@ -441,6 +443,27 @@ def test_what_a_handler_calls_does_not_take_the_cut_off_for_a_time_out_of_its_ow
         again = gevent_until(lambda: [line for line in told if line["event"] == "whatsapp.message.retry_scheduled"])
     assert again[0]["reason"] == "TimeoutError"
     assert store.do("HGET", f"{PREFIX}conv:106540352242922:15551230001", "failures") == b"1"
+
+
+def test_a_voice_note_has_the_time_of_its_transcription_in_addition(
+    lanes: Lanes, store: Store, run: Callable[..., InboundWorker]
+) -> None:
+    transcribed, kinds = gevent.event.Event(), []
+
+    def handle(utterance: Utterance) -> PipelineResult:
+        kinds.append(utterance.kind)
+        (transcribed if utterance.kind == "audio" else gevent.event.Event()).wait()
+        return PipelineResult(replies=({"type": "text", "text": {"body": "heard"}},))
+
+    note = message()
+    note.raw.update({"type": "audio", "audio": {"id": "77", "mime_type": "audio/ogg", "voice": True}})
+    lanes.admit(note, message("15551230002"))
+    run(handle, timeout=0.05)
+    gevent_until(lambda: store.do("HGET", f"{PREFIX}conv:106540352242922:15551230002", "failures") == b"1")
+    transcribed.set()
+    gevent_until(lambda: bodies(lanes) == ["heard"])
+
+    assert kinds.count("audio") == 1
 
 
 class Held:

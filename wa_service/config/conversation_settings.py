@@ -76,7 +76,9 @@ class ConversationSettings(BaseModel):
         "WA_MARK_READ", "Mark a message as read, with a typing indicator, while it is handled.", True
     )
     handle_timeout: PositiveFloat = variable(
-        "WA_HANDLE_TIMEOUT", "Seconds after which the handling of a message is aborted and retried.", 60.0
+        "WA_HANDLE_TIMEOUT",
+        "Seconds after which the handling of a message, without a voice note's transcription, is aborted and retried.",
+        60.0,
     )
     worker_concurrency: PositiveInt = variable(
         "WA_WORKER_CONCURRENCY", "Conversations that one worker handles concurrently.", 64

@@ -84,6 +84,11 @@ class SpeechClient:
         self._caller = caller or HttpCaller()
         self._log = log.get_logger()
 
+    @property
+    def most_seconds(self) -> float:
+        """The longest time that `transcribe` takes."""
+        return self._seconds
+
     def transcribe(self, content: bytes, container: AudioContainer) -> Transcript:
         """Return the words of a recording.
 
@@ -160,6 +165,11 @@ class LocalSpeechClient(SpeechClient):
         self._calling = nullcontext
         self._turns = BoundedSemaphore(processes)
         self._wait_seconds = wait_seconds
+
+    @property
+    def most_seconds(self) -> float:
+        """The longest time that `transcribe` takes: the wait, and two tries."""
+        return self._wait_seconds + 2 * self._seconds
 
     def start(self) -> None:
         """Start the process; its model loads in the background."""

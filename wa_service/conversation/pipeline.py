@@ -99,6 +99,11 @@ class Pipeline:
         """Seconds until a message is marked as read, in which a tool may answer that it is to stay unread."""
         return TYPING_AFTER if isinstance(self._responder, HttpResponder) else 0.0
 
+    @property
+    def recording_seconds(self) -> float:
+        """The longest time to download and transcribe a recording, before the responder is asked."""
+        return self._transcriber.most_seconds
+
     def start(self) -> None:
         """Start the speech processes; one that cannot start has a fallback."""
         for part in self._parts:

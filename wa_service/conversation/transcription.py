@@ -25,7 +25,7 @@ from wa_service.whatsapp.errors import (
     UnsupportedMediaError,
     WhatsAppMediaError,
 )
-from wa_service.whatsapp.media.download import Media
+from wa_service.whatsapp.media.download import STEP_SECONDS, Media
 from wa_service.whatsapp.webhooks.events import Audio
 
 FetchMedia = Callable[[str], Media]
@@ -45,6 +45,8 @@ _LEAST_SPEECH = 0.5
 """Seconds of speech from which on a recording without words is not silence."""
 _RETRY_AFTER = 5.0
 """Seconds until a retry, if too many recordings are in progress."""
+_DOWNLOAD_SECONDS = 2 * 2 * STEP_SECONDS
+"""The longest time of two downloads in two steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,11 @@ class Transcriber:
         self._min_confidence = min_confidence
         self._max_bytes = max_bytes
         self._room = BoundedSemaphore(max_recordings)
+
+    @property
+    def most_seconds(self) -> float:
+        """The longest time that `transcribe` usually takes."""
+        return _DOWNLOAD_SECONDS + self._speech.most_seconds if self._speech is not None else 0.0
 
     def transcribe(self, recording: Audio, fetch_media: FetchMedia) -> Transcription:
         """Fetch and transcribe.

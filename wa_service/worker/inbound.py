@@ -30,7 +30,7 @@ from wa_service.store.retry import retry_until_stored
 from wa_service.store.stored_event import NewerFormError, StoredEvent, UnreadableEventError
 from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.media.download import Media
-from wa_service.whatsapp.webhooks.events import Edit, InboundMessage, Malformed, Revoke, parse_piece
+from wa_service.whatsapp.webhooks.events import Audio, Edit, InboundMessage, Malformed, Revoke, parse_piece
 from wa_service.worker import thread_notes
 from wa_service.worker.burst import (
     UNSUPPORTED_ANSWERED_AT,
@@ -214,7 +214,7 @@ class InboundWorker:
             logger.info("whatsapp.message.received", type=event.kind, lag_ms=_age_ms(stored.received))
         burst = burst_of(work, stored, event)
         try:
-            with gevent.Timeout(self._handle_timeout, _HandlerTimeout()):
+            with gevent.Timeout(self._seconds_for(burst), _HandlerTimeout()):
                 result = self._answer(burst)
             # Inside the try, because an error here is a failure of the message.
             sends, transcript = self._sends(burst, result), _transcript_event(burst.transcribed, result)
@@ -231,6 +231,12 @@ class InboundWorker:
             self._failed(work, error, counts=True, logger=logger)
         else:
             self._finish(lease, burst, result, sends, transcript, logger)
+
+    def _seconds_for(self, burst: Burst) -> float:
+        """Return the time to handle a burst. Downloads and transcriptions have their own limits, and come on top."""
+        if isinstance(burst.transcribed, Audio):
+            return self._handle_timeout + self._pipeline.recording_seconds
+        return self._handle_timeout
 
     def _answer(self, burst: Burst) -> PipelineResult:
         event = burst.last

@@ -26,6 +26,7 @@ from wa_service.whatsapp.errors import (
     WhatsAppRateLimitError,
     WhatsAppServerError,
 )
+from wa_service.whatsapp.media.download import STEP_SECONDS
 
 SCRIPT = """\
 intents:
@@ -236,6 +237,13 @@ def test_more_recordings_than_there_is_room_for_wait_and_are_not_fetched(make_pi
 
     assert (said(first), second.asked) == (["From 7. (What time is breakfast?)"], [])
     assert said(handled(pipeline, NOTE, fetch_media=second)) == ["From 7. (What time is breakfast?)"]
+
+
+def test_a_recording_has_the_time_of_two_downloads_and_of_the_transcription(make_pipeline: MakePipeline) -> None:
+    pipeline = make_pipeline(SCRIPT, transcriber=Transcriber(SpeechClient("http://localhost", seconds=30.0)))
+
+    assert pipeline.recording_seconds == 4 * STEP_SECONDS + 30.0
+    assert make_pipeline(SCRIPT).recording_seconds == 0.0
 
 
 def test_a_recording_that_cannot_be_fetched_gives_its_room_back(make_pipeline: MakePipeline) -> None:
