@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 import textwrap
@@ -14,9 +15,20 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.eventually import eventually
-from tests.integration.speech_notes import File, handled, heard, notes, require_voice, started, wav, worker_pid
+from tests.integration.speech_notes import (
+    File,
+    handled,
+    heard,
+    notes,
+    require_voice,
+    spanish_note,
+    started,
+    wav,
+    worker_pid,
+)
 from wa_service.conversation.assembly import ConversationOptions, make_pipeline
 from wa_service.conversation.http_speech import LocalSpeechClient, SpeechFailedError
+from wa_service.speech.audio import AudioContainer
 from wa_service.speech.local_server import ENVIRONMENT
 from wa_service.speech.weights import wheel_directory
 
@@ -53,6 +65,21 @@ def test_a_process_killed_in_the_middle_of_a_note_hears_it_after_all(of_own_mode
     thread.join(60)
     assert heard_texts == [""]
     assert worker_pid(of_own_model) != pid
+
+
+def test_what_cannot_be_understood_takes_no_longer_than_other_notes(of_own_model: LocalSpeechClient) -> None:
+    from wa_service.speech.decoding import RATE, decode
+
+    def ticks(*recordings: bytes) -> int:
+        samples = [sample for content in recordings for sample in decode(content, AudioContainer.OGG, 180)][: 35 * RATE]
+        before = cpu_ticks(pid)
+        heard(of_own_model, wav(struct.pack(f"<{len(samples)}h", *(int(32_767 * sample) for sample in samples))))
+        return cpu_ticks(pid) - before
+
+    heard(of_own_model, BREAKFAST.content)
+    pid = worker_pid(of_own_model)
+
+    assert ticks(*[spanish_note()] * 9) < 3 * ticks(*(note.content for note in notes()))
 
 
 def cpu_ticks(pid: int) -> int:

@@ -40,6 +40,8 @@ class WhisperTranscriber:
             vad_filter=True,
             without_timestamps=len(samples) < _LONG,
             condition_on_previous_text=False,
+            # By default unintelligible speech is decoded six times, which takes nearly as long as the recording.
+            temperature=0.0,
         )
         found = list(segments)
         return {
