@@ -138,6 +138,12 @@ def test_other_forms_of_a_note_get_the_same_answer(pipeline: Pipeline, form: str
     assert handled(pipeline, File(content, mime_type)).intent == "breakfast"
 
 
+@pytest.mark.parametrize(("container", "codec"), [("matroska", "ac3"), ("matroska", "wavpack"), ("wav", "adpcm_ms")])
+def test_a_codec_that_no_recording_has_is_not_decoded(speech: LocalSpeechClient, container: str, codec: str) -> None:
+    with pytest.raises(RecordingUnreadableError):
+        heard(speech, encoded(BREAKFAST, container, codec, 48_000))
+
+
 def test_silence_is_heard_as_nothing(speech: LocalSpeechClient) -> None:
     assert heard(speech, wav(bytes(2 * 16_000 * 3))).text == ""
 

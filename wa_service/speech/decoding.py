@@ -1,7 +1,7 @@
 """Decode recordings to samples, with PyAV. Runs in the speech process only.
 
 FFmpeg guesses a file's format, and some formats refer to other files: a "voice note" that is an ffconcat script would
-make it open a local file. So only the demuxer of the detected container and audio decoders are allowed.
+make it open a local file. So only the demuxer of the detected container and the decoders of `_CODECS` are allowed.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ def _decode(content: bytes, container: AudioContainer, max_samples: int, pieces:
     with av.open(io.BytesIO(content), format=str(container), options=options, metadata_errors="ignore") as file:
         if not file.streams.audio:
             raise RecordingUnreadableError("no sound")
+        # The whitelist applies to what FFmpeg probes, not to the decoder that PyAV opens.
+        decoder = file.streams.audio[0].codec_context  # None for a codec that FFmpeg does not know
+        if decoder is None or decoder.name not in _CODECS.split(","):
+            raise RecordingUnreadableError("codec")
         for frame in file.decode(audio=0):
             for resampled in resampler.resample(frame):
                 samples = resampled.to_ndarray()[0]
