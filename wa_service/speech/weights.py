@@ -58,6 +58,9 @@ def model_directory(configured: Path | None) -> Path:
     if configured is not None:
         if not (configured / "model.bin").is_file():
             raise WeightsError(f"{configured} holds no model.bin of a CTranslate2 model")
+        # Without it faster-whisper asks the Hugging Face Hub, which is not reached from here.
+        if not (configured / "tokenizer.json").is_file():
+            raise WeightsError(f"{configured} holds no tokenizer.json: copy it from the original model")
         return configured
     directory = wheel_directory()
     if directory is None:

@@ -15,12 +15,20 @@ from wa_service.speech.weights import SHA256, WeightsError, model_directory, mul
 
 def test_a_directory_that_is_named_is_trusted(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes(b"anything")
+    (tmp_path / "tokenizer.json").write_bytes(b"anything")
 
     assert model_directory(tmp_path) == tmp_path
 
 
 def test_a_named_directory_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="holds no model"):
+        model_directory(tmp_path)
+
+
+def test_a_named_directory_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"anything")
+
+    with pytest.raises(WeightsError, match="holds no tokenizer"):
         model_directory(tmp_path)
 
 

@@ -217,6 +217,7 @@ def test_a_model_and_a_rate_card_that_are_named_are_looked_at(tmp_path: Path, mo
     assert without is not None
     assert (without.level, "model.bin" in without.what) == ("wrong", True)
     (tmp_path / "model.bin").touch()
+    (tmp_path / "tokenizer.json").touch()
     complete = findings.of_speech(given)
     assert complete is not None
     assert complete.level == "ok"
