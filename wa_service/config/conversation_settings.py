@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from wa_service.config.machine import intents_here, speech_here
-from wa_service.config.types import HttpUrl, RateOrNone, ResponderSecret, Share, Token
+from wa_service.config.types import HttpUrl, RateOrNone, ResponderSecret, Share, SpeechSeconds, Token
 from wa_service.config.variable import variable
 
 
@@ -101,7 +101,7 @@ class ConversationSettings(BaseModel):
         "WA_SPEECH_URL", "Base URL of a service with an OpenAI-compatible /v1/audio/transcriptions.", None
     )
     speech_api_key: Token | None = variable("WA_SPEECH_API_KEY", "Its bearer key.", None, secret=True)
-    speech_timeout: PositiveFloat = variable("WA_SPEECH_TIMEOUT", "Seconds to transcribe one voice note.", 30.0)
+    speech_timeout: SpeechSeconds = variable("WA_SPEECH_TIMEOUT", "Seconds to transcribe one voice note.", 30.0)
     speech_processes: PositiveInt = variable("WA_SPEECH_PROCESSES", "Speech processes per worker.", 1)
     speech_confidence: Share = variable(
         "WA_SPEECH_CONFIDENCE", "Below this confidence (0 to 1) the customer is asked to type.", 0.60

@@ -298,6 +298,10 @@ def test_a_responder_s_secret_may_lack_its_prefix() -> None:
     assert "WA_EVENT_SECRET" in problems(WA_EVENT_SECRET=secret)
 
 
+def test_a_time_that_the_speech_process_would_refuse_is_refused() -> None:
+    assert "WA_SPEECH_TIMEOUT" in problems(WA_SPEECH_TIMEOUT="90000")
+
+
 def test_an_http_responder_needs_an_address_and_a_secret() -> None:
     secret = f"whsec_{base64.b64encode(bytes(24)).decode()}"
     assert "WA_RESPONDER_URL" in problems(WA_RESPONDER="http", WA_RESPONDER_SECRET=secret)
