@@ -20,6 +20,7 @@ CHECK_SECONDS: Final = 1.0
 
 Definitions = Sequence[Mapping[str, Any]]
 OnDefinitions = Callable[[Definitions, int], None]
+_ByName = dict[Any, dict[str, Mapping[str, Any]]]
 
 
 class TemplateCache:
@@ -46,6 +47,7 @@ class TemplateCache:
         self._mutex = threading.Lock()
         self._definitions: Definitions = ()
         self._listed_at = 0
+        self._index: tuple[Definitions, _ByName] = ((), {})
         self._fetched_at = float("-inf")
         self._asked_at = float("-inf")
         self._answer: Future[Definitions] = Future()
@@ -123,20 +125,30 @@ class TemplateCache:
             self._definitions, self._fetched_at, self._listed_at = found, self._clock(), listed_at
             answer.set_result(found)
 
-    @staticmethod
-    def _knows(templates: Mapping[str, Mapping[str, Any]], definitions: Definitions) -> bool:
-        """Whether each template has a definition; without one, its category is unknown."""
-        names = {item.get("name") for item in definitions}
-        return all(template.get("name") in names for template in templates.values())
+    def _by_name(self, definitions: Definitions) -> _ByName:
+        """Return definitions by name and language; an account may have thousands, and a batch as many messages."""
+        indexed, by_name = self._index
+        if indexed is not definitions:
+            by_name = {}
+            for item in definitions:
+                by_name.setdefault(item.get("name"), {})[_plain(item.get("language"))] = item
+            self._index = definitions, by_name
+        return by_name
 
-    @staticmethod
-    def _mismatches(templates: Mapping[str, Mapping[str, Any]], definitions: Definitions) -> list[tuple[str, str]]:
-        by_name = {(item.get("name"), _plain(item.get("language"))): item for item in definitions}
+    def _knows(self, templates: Mapping[str, Mapping[str, Any]], definitions: Definitions) -> bool:
+        """Whether each template has a definition; without one, its category is unknown."""
+        by_name = self._by_name(definitions)
+        return all(template.get("name") in by_name for template in templates.values())
+
+    def _mismatches(
+        self, templates: Mapping[str, Mapping[str, Any]], definitions: Definitions
+    ) -> list[tuple[str, str]]:
+        by_name = self._by_name(definitions)
         found = []
         for field, template in templates.items():
             language = template.get("language")
             code = language.get("code") if isinstance(language, Mapping) else language
-            definition = by_name.get((template.get("name"), _plain(code)))
+            definition = by_name.get(template.get("name"), {}).get(_plain(code))
             if definition is not None:
                 found += [(field, sentence) for sentence in check_against(template, definition)]
         return found

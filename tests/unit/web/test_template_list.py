@@ -204,6 +204,22 @@ def test_a_send_asks_in_the_background_where_what_is_known_is_old(
     assert meta.asked.wait(5)
 
 
+def test_a_list_of_thousands_is_read_once_for_many_messages(meta: Meta, clock: Clock) -> None:
+    reads = []
+
+    class Listed(list[Any]):
+        def __iter__(self) -> Any:
+            reads.append(1)
+            return super().__iter__()
+
+    meta.definitions = Listed([DEFINITION])
+    templates = TemplateCache(meta, clock=clock)
+    for _ in range(10):
+        templates.check(FITS)
+
+    assert len(reads) == 1
+
+
 def test_without_an_account_nothing_is_checked(clock: Clock) -> None:
     nothing = TemplateCache(None, clock=clock)
 
