@@ -157,6 +157,7 @@ def _hold(data: Mapping[str, str]) -> Hold | None:
 def _participants(stored: str | None) -> Iterator[Participant]:
     for address, facts in sorted(orjson.loads(stored or "{}").items()):
         code = facts.pop("code", 0)
+        facts.pop("costed", None)
         history = sorted(((word, int(at)) for word, at in facts.items()), key=lambda entry: RANKS.get(entry[0], 0))
         yield Participant(address, history[-1][0], tuple(history), int(code) or None)
 

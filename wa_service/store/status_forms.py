@@ -97,7 +97,8 @@ def _sentence(text: str) -> str | None:
 
 
 def country_charged(status: MessageStatus) -> str:
-    """Return the customer's country if Meta may charge for the status, else ""."""
+    """Return the customer's country if Meta may charge for the status, else ""; in a group the participant's."""
     if status.status not in _CHARGED:
         return ""
-    return next(filter(None, map(country_of, status.addresses)), "")
+    addresses = (status.participant,) if status.participant else status.addresses
+    return next(filter(None, map(country_of, addresses)), "")

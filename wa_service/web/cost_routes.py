@@ -48,7 +48,10 @@ class CostItem(ResponseBody):
 
 
 class CostAnswer(ResponseBody):
-    """Delivered messages according to Meta's statuses; each counts once, on the day of its delivery."""
+    """Delivered messages according to Meta's statuses; each counts once, on the day of its delivery.
+
+    A message to a group counts once for each participant.
+    """
 
     from_: Annotated[str, Field(alias="from")]
     to: str

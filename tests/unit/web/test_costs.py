@@ -96,6 +96,23 @@ def test_the_price_that_came_with_sent_counts_where_delivered_brings_none(web: W
     assert costs(web)["total"]["billable"] == 1
 
 
+def test_a_message_to_a_group_is_charged_for_each_participant_in_their_country(web: Web) -> None:
+    group = "Y2FwaV9ncm91cDoxNTU1OjEyMDM2"
+    told = {"id": "wamid.HBgLACCEPTED", "recipient_id": group, "recipient_type": "group"}
+    told |= {"timestamp": str(int(time.time())), "pricing": PRICED | {"category": "group_marketing"}}
+    web.send({"to": group, "recipient_type": "group", "text": "hello"}, Prefer="respond-async")
+    told["biz_opaque_callback_data"] = web.accept().id
+    ana, ben = {"recipient_participant_id": "447700900123"}, {"recipient_participant_user_id": "DE.1349120865530274"}
+    for who, word in ((ana, "delivered"), (ben, "read"), (ana, "delivered"), (ana, "read"), (ben, "delivered")):
+        status = told | who | {"status": word}
+        assert web.webhook(delivery(value_of(NUMBER, statuses=[status]))).status_code == 200
+
+    lines = [(each["group"], each["messages"]) for each in costs(web, "category,country")["items"]]
+    assert lines == [({"category": "group_marketing", "country": where}, 1) for where in ("DE", "GB")]
+    (sent_to,) = web.get(f"/v1/messages/{told['biz_opaque_callback_data']}").json["participants"][:1]
+    assert [each["status"] for each in sent_to["status_history"]] == ["delivered", "read"]
+
+
 @pytest.mark.parametrize(
     ("pricing", "kind", "billable"),
     [

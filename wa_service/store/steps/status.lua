@@ -129,5 +129,5 @@ end
 if RANK[status] > RANK.sent then redis.call('HDEL', record, 'fallback') end
 append_status_event()
 if risen then count_in_batch(id) end
-local counted = RANK[status] >= RANK.delivered and count_cost(id, pricing, country, tonumber(at)) or ''
+local counted = RANK[status] >= RANK.delivered and count_cost(id, pricing, country, tonumber(at), participant) or ''
 return { (risen or participant ~= '') and 'applied' or 'late', id, wall - accepted, counted }

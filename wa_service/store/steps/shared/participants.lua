@@ -1,5 +1,5 @@
 -- The statuses of a group message by participant: the record's `participants` is JSON, address → status → when (ms),
--- with `code` where it failed. Meta sends statuses for each participant, but not how many participants there are.
+-- with `code` where it failed, and `costed` where its cost was counted. Meta sends statuses for each participant, but not how many participants there are.
 local MOST_PARTICIPANTS = 64
 
 -- add_participant_status(record, participant, status, at, code) -> all participants, or nil for a known status.
@@ -13,6 +13,15 @@ local function add_participant_status(record, participant, status, at, code)
   all[participant] = own
   redis.call('HSET', record, 'participants', cjson.encode(all))
   return all
+end
+
+-- note_costed(record, participant) -> whether the cost of a known participant is counted for the first time.
+local function note_costed(record, participant)
+  local all = cjson.decode(redis.call('HGET', record, 'participants'))
+  if all[participant].costed then return false end
+  all[participant].costed = 1
+  redis.call('HSET', record, 'participants', cjson.encode(all))
+  return true
 end
 
 -- failed_for_all(all) -> whether it failed for all known participants. One alone may be just the first that Meta
