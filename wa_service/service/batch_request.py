@@ -55,19 +55,23 @@ class BatchRequest:
     @property
     def template(self) -> str | None:
         """The name of the template that all items send, if there is one."""
-        template = (self.shared or {}).get("template")
-        name = template.get("name") if isinstance(template, Mapping) else None
-        return name if isinstance(name, str) else None
+        names = {name for name, _ in self._templates}
+        return names.pop() if len(names) == 1 else None
 
     @property
     def language(self) -> str | None:
         """The language of that template, if all items send it in the same one."""
-        if self.template is None or self.shared is None:
-            return None
-        given = self.shared["template"].get("language")
-        code = given.get("code") if isinstance(given, Mapping) else given
-        varies = any(isinstance(place, Mapping) and "language" in place for place in self.places)
-        return code if isinstance(code, str) and "{{" not in code and not varies else None
+        languages = {language for _, language in self._templates}
+        return languages.pop() if len(languages) == 1 else None
+
+    @cached_property
+    def _templates(self) -> set[tuple[str | None, str | None]]:
+        """Name and language of the items' templates; None for what is unknown, or not a template."""
+        items = [place for place in self.places if isinstance(place, Mapping)]
+        if self.shared is None:
+            return {_template_of(item) for item in items}
+        name, language = _template_of(self.shared)
+        return {(name, None if any("language" in item for item in items) else language)}
 
     @cached_property
     def _places_for_values(self) -> int:
@@ -159,6 +163,16 @@ def read_lines(body: bytes, *, schedule_days: int = 35) -> BatchRequest:
         raise _wrong("batch", f"This must be an object of {', '.join(sorted(_SETTINGS))}.")
     _check_count(len(messages) + len(others))
     return _request([*messages, *map(_line, others)], None, settings, schedule_days)
+
+
+def _template_of(message: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return name and language of a message's template; of a language with a placeholder None."""
+    template = message.get("template")
+    if not isinstance(template, Mapping):
+        return None, None
+    name, language = template.get("name"), template.get("language")
+    code = language.get("code") if isinstance(language, Mapping) else language
+    return name if isinstance(name, str) else None, code if isinstance(code, str) and "{{" not in code else None
 
 
 def _size(given: Any) -> int:

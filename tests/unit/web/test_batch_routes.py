@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -315,6 +316,30 @@ def test_a_batch_in_another_language_than_the_paused_one_goes_on(
     entry = {"id": WABA, "time": int(time.time()), "changes": [change]}
     assert web.webhook({"object": "whatsapp_business_account", "entry": [entry]}).status_code == 200
     assert web.get(f"/v1/batches/{name}").json["state"] == ("paused" if paused else "running")
+
+
+@pytest.mark.parametrize(
+    ("others", "paused"),
+    [
+        ([], True),
+        ([{"template": {"name": "spring", "language": "en_US"}}, "nonsense"], True),
+        ([{"template": {"name": "autumn", "language": "de"}}], False),
+        ([{"text": "hello"}], False),
+    ],
+)
+def test_a_batch_of_complete_messages_pauses_with_their_one_template(
+    web: Web, others: list[Any], *, paused: bool
+) -> None:
+    messages = [{"template": {"name": "spring", "language": {"code": "de"}}}, *others]
+    lines = [json.dumps({"to": "447700900123", **each} if isinstance(each, dict) else each) for each in messages]
+    headers = KEYS["both"] | {"Content-Type": "application/x-ndjson"}
+    name = web.client.post("/v1/batches", data="\n".join(lines), headers=headers).json["id"]
+    value = {"message_template_name": "spring", "message_template_language": "de", "new_quality_score": "RED"}
+    change = {"field": "message_template_quality_update", "value": value}
+    entry = {"id": WABA, "time": int(time.time()), "changes": [change]}
+    assert web.webhook({"object": "whatsapp_business_account", "entry": [entry]}).status_code == 200
+    shown = web.get(f"/v1/batches/{name}").json
+    assert (shown["state"], shown["template"]) == (("paused", "spring") if paused else ("running", None))
 
 
 @pytest.mark.parametrize(("later", "state"), [("APPROVED", "running"), ("PAUSED", "paused")])
