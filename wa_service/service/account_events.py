@@ -16,7 +16,7 @@ from wa_service.store.flusher import Command, StoreUnavailableError
 from wa_service.store.inbox import Inbox
 from wa_service.store.keys import mark, template_key
 from wa_service.store.template_categories import TemplateCategories
-from wa_service.store.template_pauses import FIRST_PAUSE, SECOND_PAUSE, TemplatePauses
+from wa_service.store.template_pauses import FIRST_PAUSE, SECOND_PAUSE, TemplatePauses, quality_key
 from wa_service.whatsapp.webhooks.events import ManagementEvent, Piece, parse_piece
 from wa_service.whatsapp.webhooks.history import ADDRESS_BOOK_FIELD, named_contacts
 from wa_service.whatsapp.webhooks.identity import callers, identities_of_update
@@ -138,15 +138,22 @@ class AccountEvents:
         return writes
 
     def _pauses(self, event: ManagementEvent, piece: Piece) -> list[PendingWrite]:
-        """Return the write that pauses batches whose template or number Meta has paused, disabled or rated red."""
+        """Return the write that pauses batches whose template or number Meta has paused, disabled or rated red.
+
+        Events come in any order: a better quality is noted, so that an older red one pauses nothing.
+        """
         template = event.template
-        if template is not None and (template.status in _PAUSED_TEMPLATES or template.quality == "RED"):
+        if template is not None and (template.status in _PAUSED_TEMPLATES or template.quality):
             if not template.name:
                 return []
+            key = template_key(template.name, template.language)
+            is_paused = template.status in _PAUSED_TEMPLATES
+            if not is_paused and template.quality != "RED":
+                command = self._template_pauses.note_event(quality_key(key), at=event.timestamp)
+                return [PendingWrite(command, piece, check_linked)]
             reason = _PAUSED_TEMPLATES.get(template.status, "quality_red")
-            about = {"template": template.name, "language": template.language}
-            if template.status in _PAUSED_TEMPLATES:
-                about |= {"waba": self._categories.waba, "status_of": template_key(template.name, template.language)}
+            about = {"template": template.name, "language": template.language, "waba": self._template_pauses.waba}
+            about["about"] = key if is_paused else quality_key(key)
         elif piece.field == "phone_number_quality_update" and event.event == "FLAGGED" and event.display_phone_number:
             reason, about = "quality_red", {"digits": event.display_phone_number}
         else:

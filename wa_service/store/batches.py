@@ -259,14 +259,14 @@ class Batches:
         digits: str = "",
         event_mark: bytes = b"",
         waba: str = "",
-        status_of: str = "",
+        about: str = "",
         at: int = 0,
     ) -> Command:
         """Pause batches that send a template in a language ("" any), or send from the number with these displayed
         digits. Result: how many.
 
-        `event_mark`: the mark of Meta's event, which pauses only once. `status_of`: the `template_key` of a template
-        whose status the event is about, `at` its Unix time (0: now); a later one of `waba` prevails.
+        `event_mark`: the mark of Meta's event, which pauses only once. `about`: what the event is about (see
+        `TemplatePauses.note_event`), `at` its Unix time (0: now); a later one of `waba` prevails.
         """
         return self._store.step(
             "pause_batches",
@@ -277,7 +277,7 @@ class Batches:
             mark=event_mark,
             mark_seconds=SEEN_SECONDS,
             waba=waba,
-            status_of=status_of,
+            about=about,
             at=at * 1000,
             numbers=tuple(numbers),
         )

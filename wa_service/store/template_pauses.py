@@ -15,6 +15,11 @@ SECOND_PAUSE: Final = 21_600.0
 """Seconds of Meta's first and second pause of a template; the third time it disables the template (3.4)."""
 
 
+def quality_key(template: str) -> str:
+    """Return what an event about the quality of a template (its `template_key`) is about."""
+    return f"quality {template}"
+
+
 @dataclass(frozen=True, slots=True)
 class TemplatePauses:
     """The paused templates of a business account; `numbers` are our phone number ids."""
@@ -36,6 +41,12 @@ class TemplatePauses:
     def release(self, name: str, language: str, *, at: int = 0) -> Command:
         """Return the command that releases a template's held sends, as of a Unix time (0: now). Result: how many."""
         return self._release(template_key(name, language), at)
+
+    def note_event(self, about: str, *, at: int = 0) -> Command:
+        """Return the command that notes the Unix time (0: now) of an event about a template's status (its
+        `template_key`) or quality (`quality_key`), so that an older one pauses nothing. Result: 1 or 0.
+        """
+        return self.store.step("note_template_event", waba=self.waba, about=about, at=at * 1000)
 
     def note(self, definitions: Iterable[Mapping[str, Any]], *, at: int = 0) -> int:
         """Release the held sends of paused templates that a template list, which Meta was asked for at a Unix time (0:

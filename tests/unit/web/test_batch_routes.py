@@ -342,16 +342,26 @@ def test_a_batch_of_complete_messages_pauses_with_their_one_template(
     assert (shown["state"], shown["template"]) == (("paused", "spring") if paused else ("running", None))
 
 
-@pytest.mark.parametrize(("later", "state"), [("APPROVED", "running"), ("PAUSED", "paused")])
-def test_a_pause_that_comes_after_its_end_pauses_no_batch(web: Web, later: str, state: str) -> None:
-    name = post(web, {"template": {"name": "spring", "language": "en_US"}, "items": [ANA]}).json["id"]
+@pytest.mark.parametrize(
+    ("field", "name", "later", "bad", "state"),
+    [
+        ("message_template_status_update", "event", "APPROVED", "PAUSED", "running"),
+        ("message_template_status_update", "event", "PENDING", "PAUSED", "paused"),
+        ("message_template_quality_update", "new_quality_score", "GREEN", "RED", "running"),
+        ("message_template_quality_update", "new_quality_score", "RED", "RED", "paused"),
+    ],
+)
+def test_what_comes_after_its_end_pauses_no_batch(
+    web: Web, field: str, name: str, later: str, bad: str, state: str
+) -> None:
+    batch = post(web, {"template": {"name": "spring", "language": "en_US"}, "items": [ANA]}).json["id"]
     value = {"message_template_name": "spring", "message_template_language": "en_US"}
     now = int(time.time())
-    for event, at in ((later, now - 100), ("PAUSED", now - 200)):
-        change = {"field": "message_template_status_update", "value": value | {"event": event}}
+    for word, at in ((later, now - 100), (bad, now - 200)):
+        change = {"field": field, "value": value | {name: word}}
         entry = {"id": WABA, "time": at, "changes": [change]}
         assert web.webhook({"object": "whatsapp_business_account", "entry": [entry]}).status_code == 200
-    assert web.get(f"/v1/batches/{name}").json["state"] == state
+    assert web.get(f"/v1/batches/{batch}").json["state"] == state
 
 
 def test_an_event_that_comes_again_pauses_no_batch_that_was_resumed(web: Web) -> None:

@@ -1,12 +1,12 @@
 -- Pause the running batches of these numbers that send this template ("" any) in this language ("" any), or may send it in
 -- several; with digits, only of the number that is displayed as these. mark: of the event that is the cause, whose repeat pauses nothing that was resumed since ("" none) ·
--- waba, status_of: the template as events about its status name it ("" the event has no status), at: its time (ms, 0:
--- now). After a later event about the status nothing is paused.
+-- waba, about: what the event is about, as in `template_events` ("" no template), at: its time (ms, 0: now). After a
+-- later event about it nothing is paused.
 -- Return how many were paused.
--- args: template language digits reason mark mark_seconds waba status_of at:number numbers...
+-- args: template language digits reason mark mark_seconds waba about at:number numbers...
 -- include: allow_when_full clock lifetime thread events batch template_events
 if mark ~= '' and not redis.call('SET', prefix .. 'seen:' .. mark, '', 'NX', 'EX', mark_seconds) then return 0 end
-if status_of ~= '' and has_later(waba, status_of, at) then return 0 end
+if about ~= '' and has_later(waba, about, at) then return 0 end
 local paused = 0
 for _, number in ipairs(numbers) do
   if digits == '' or redis.call('HGET', prefix .. 'meta_limits:' .. number, 'seen_as') == digits then
