@@ -318,6 +318,17 @@ def test_a_batch_in_another_language_than_the_paused_one_goes_on(
     assert web.get(f"/v1/batches/{name}").json["state"] == ("paused" if paused else "running")
 
 
+@pytest.mark.parametrize("shared", [{"to": "4915123456789"}, {"recipient": "DE.13491208655302741918"}])
+def test_the_message_of_all_items_has_no_recipient(web: Web, shared: dict[str, str]) -> None:
+    items = [{"to": "447700900123"}, {"recipient": "US.13491208655302741918"}, {"name": "Ana"}]
+    taken = post(web, {"message": {"text": "hello", **shared}, "items": items}).json
+    assert [(each["index"], each["errors"][0]["field"]) for each in taken["refused"]] == [(2, "to")]
+    web.runtime.batches.feed(NUMBER, {})
+    addresses = [{"to": "447700900123"}, {"recipient": "US.13491208655302741918"}]
+    bodies = [json.loads(grant.body) for grant in web.runtime.outbox.next(NUMBER, "holder", 1, 8).grants]
+    assert [{name: body[name] for name in ("to", "recipient") if name in body} for body in bodies] == addresses
+
+
 @pytest.mark.parametrize(
     ("others", "paused"),
     [
