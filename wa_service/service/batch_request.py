@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -71,7 +71,7 @@ class BatchRequest:
         if self.shared is None:
             return {_template_of(item) for item in items}
         name, language = _template_of(self.shared)
-        return {(name, None if any("language" in item for item in items) else language)}
+        return {(name, None if any(item.get("language") is not None for item in items) else language)}
 
     @cached_property
     def _places_for_values(self) -> int:
@@ -93,7 +93,7 @@ class BatchRequest:
             message = dict(place)
         else:
             message = _with_values(self.shared, place)
-            message |= {name: place[name] for name in (*_ADDRESSES, *_SHARED, "send_at") if name in place}
+            message |= _given(place, (*_ADDRESSES, *_SHARED, "send_at"))
         if message.get("fallback_template") is not None:
             raise _wrong("fallback_template", "An item of a batch cannot have one: it would be counted twice.")
         if message.get("despite_stop") is not None:
@@ -236,7 +236,7 @@ def _line(line: bytes) -> Any:
 def _with_values(shared: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
     """Return the message of one item; the item's own parts of a template are used unchanged."""
     template = shared.get("template")
-    own = {name: place[name] for name in _OF_A_TEMPLATE if name in place} if isinstance(template, Mapping) else {}
+    own = _given(place, _OF_A_TEMPLATE) if isinstance(template, Mapping) else {}
     common = dict(shared)
     if isinstance(template, Mapping):
         common["template"] = {name: value for name, value in template.items() if name not in own}
@@ -247,6 +247,11 @@ def _with_values(shared: Mapping[str, Any], place: Mapping[str, Any]) -> dict[st
     if own:
         message["template"] |= own
     return message
+
+
+def _given(place: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return an item's own values for fields of the message; null is none, as many programs write."""
+    return {name: place[name] for name in names if place.get(name) is not None}
 
 
 def _filled(given: Any, values: Mapping[str, Any]) -> Any:

@@ -318,15 +318,26 @@ def test_a_batch_in_another_language_than_the_paused_one_goes_on(
     assert web.get(f"/v1/batches/{name}").json["state"] == ("paused" if paused else "running")
 
 
+def test_a_null_of_an_item_leaves_what_all_items_have(web: Web) -> None:
+    template = {"name": "spring", "language": "de", "header": "A", "body": ["{{ name }}"], "buttons": ["x"]}
+    nulls = dict.fromkeys(("header", "body", "buttons", "language", "from", "ttl", "take", "send_at"))
+    shared = {"template": template, "from": OTHER_NUMBER, "ttl": 60}
+    taken = [post(web, shared | {"items": [item]}).json for item in (ANA, BEN | {"name": "Ana"} | nulls)]
+    kept = [web.get(f"/v1/messages?batch={each['id']}").json["items"][0] for each in taken]
+    assert abs(datetime.fromisoformat(kept[0]["expires"]) - datetime.fromisoformat(kept[1]["expires"])).seconds < 60
+    first, second = feed(web, OTHER_NUMBER)
+    assert second["template"] == first["template"]
+
+
 @pytest.mark.parametrize("shared", [{"to": "4915123456789"}, {"recipient": "DE.13491208655302741918"}])
 def test_the_message_of_all_items_has_no_recipient(web: Web, shared: dict[str, str]) -> None:
     items = [{"to": "447700900123"}, {"recipient": "US.13491208655302741918"}, {"name": "Ana"}]
     taken = post(web, {"message": {"text": "hello", **shared}, "items": items}).json
     assert [(each["index"], each["errors"][0]["field"]) for each in taken["refused"]] == [(2, "to")]
-    web.runtime.batches.feed(NUMBER, {})
-    addresses = [{"to": "447700900123"}, {"recipient": "US.13491208655302741918"}]
-    bodies = [json.loads(grant.body) for grant in web.runtime.outbox.next(NUMBER, "holder", 1, 8).grants]
-    assert [{name: body[name] for name in ("to", "recipient") if name in body} for body in bodies] == addresses
+    assert [{name: body.get(name) for name in ("to", "recipient")} for body in feed(web)] == [
+        {"to": "447700900123", "recipient": None},
+        {"to": None, "recipient": "US.13491208655302741918"},
+    ]
 
 
 @pytest.mark.parametrize(
