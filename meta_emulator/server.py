@@ -96,7 +96,7 @@ class EmulatorServer:
         if self._saving is not None:
             self._saving.kill()
         if self._config.data_file is not None:
-            save_world(self.world, self._config.data_file)
+            self._save(self._config.data_file)
         if self._handshake is not None:
             self._handshake.kill(block=False)
         self.world.drop_accounts()
@@ -110,8 +110,16 @@ class EmulatorServer:
         while True:
             gevent.sleep(_SAVE_SECONDS)
             if self.world.hub.last_id != self._saved_event:
-                self._saved_event = self.world.hub.last_id
-                save_world(self.world, path)
+                self._save(path)
+
+    def _save(self, path: Path) -> None:
+        last = self.world.hub.last_id
+        try:
+            save_world(self.world, path)
+        except OSError as error:  # the disk is full, for instance: the next round tries again
+            logger.error("the world cannot be saved in %s: %s", path, error.strerror)  # noqa: TRY400 - no traceback
+        else:
+            self._saved_event = last
 
     def _refuse(self, seconds: float) -> None:
         gevent.sleep(0.01)  # The control call's response is sent first.

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +201,17 @@ def test_a_program_stops_cleanly_on_a_signal(number: signal.Signals, patched: bo
     finally:
         process.kill()
     assert (process.returncode, out, err) == (0, "stopped\n", "")
+
+
+def test_a_world_that_cannot_be_saved_for_a_while_is_saved_later(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file, in_the_way = tmp_path / "world.json", tmp_path / "world.new"
+    in_the_way.mkdir()
+    with RunningEmulator(replace(CONFIG, data_file=file)) as running:
+        body = {"type": "text", "text": {"body": "hello"}}
+        requests.post(f"{running.url}/_emulator/phones/{ANA}/messages", json=body, timeout=5)
+        eventually(lambda: "cannot be saved" in capfd.readouterr().err, within=10.0)
+        in_the_way.rmdir()
+
+        assert eventually(file.exists, within=10.0)
