@@ -98,7 +98,7 @@ def test_the_price_that_came_with_sent_counts_where_delivered_brings_none(web: W
 
 def test_a_message_to_a_group_is_charged_for_each_participant_in_their_country(web: Web) -> None:
     group = "Y2FwaV9ncm91cDoxNTU1OjEyMDM2"
-    told = {"id": "wamid.HBgLACCEPTED", "recipient_id": group, "recipient_type": "group"}
+    told: dict[str, Any] = {"id": "wamid.HBgLACCEPTED", "recipient_id": group, "recipient_type": "group"}
     told |= {"timestamp": str(int(time.time())), "pricing": PRICED | {"category": "group_marketing"}}
     web.send({"to": group, "recipient_type": "group", "text": "hello"}, Prefer="respond-async")
     told["biz_opaque_callback_data"] = web.accept().id
