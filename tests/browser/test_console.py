@@ -17,7 +17,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser.console_site import ANA, ConsoleSite
 from tests.browser.console_steps import find
 from tests.browser.pictures import png
-from tests.browser.stand_in import Business
+from tests.browser.stand_in import NUMBER, Business
 
 ROOT = Path(__file__).parents[2]
 Open = Callable[..., Page]
@@ -206,6 +206,21 @@ def test_a_long_tag_is_not_wider_than_a_phone(open_console: Open, site: ConsoleS
         page.goto(f"{site.url}/console{path}")
         expect(page.get_by_role("main")).to_contain_text(tag)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+def test_a_long_name_is_not_wider_than_a_phone(open_console: Open, site: ConsoleSite) -> None:
+    """As long as WhatsApp lets a name be, without a space."""
+    message = {"from": ANA, "id": "wamid.LONG", "timestamp": "1795858200", "type": "text", "text": {"body": "hi"}}
+    contact = {"profile": {"name": "W" * 25}, "wa_id": ANA}
+    metadata = {"display_phone_number": "15550001111", "phone_number_id": NUMBER}
+    site.deliver("messages", {"metadata": metadata, "contacts": [contact], "messages": [message]})
+    page = open_console(viewport={"width": 320, "height": 740})
+    page.goto(f"{site.url}/console/search")
+    for link in (None, page.get_by_role("link", name="W" * 25)):
+        if link:
+            link.click()
+        expect(page.get_by_role("main")).to_contain_text("W" * 25)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
 
 
 def axe_source() -> str:
