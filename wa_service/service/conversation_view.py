@@ -26,7 +26,8 @@ class ThreadMessage:
 
     `direction`: `in` from the customer, `out` from us, `echo` from staff or another application, `event` otherwise.
     `reference` is an inbound message's id in logs, `answers` that of the message which a send answers. `notes` say how
-    it was handled (see worker/thread_notes.py, steps/done.lua), `quiet` why there was no automatic reply.
+    it was handled (see worker/thread_notes.py, steps/done.lua), `quiet` why there was no automatic reply, `stale`
+    whether it was too old for one when it arrived.
     """
 
     place: str
@@ -46,9 +47,14 @@ class ThreadMessage:
     transcript: str | None = None
     heard_at: int | None = None
     notes: tuple[Mapping[str, Any], ...] = ()
+    stale: bool = False
 
     def _noted(self, name: str) -> str | None:
         return next((str(note[name]) for note in reversed(self.notes) if name in note), None)
+
+    def _noted_last(self, name: str) -> str | None:
+        """A fact of the last note: what became of the message after a replay counts, not what did before."""
+        return str(self.notes[-1][name]) if self.notes and name in self.notes[-1] else None
 
     @property
     def intent(self) -> str | None:
@@ -63,15 +69,15 @@ class ThreadMessage:
 
     @property
     def quiet(self) -> str | None:
-        """Why there was no automatic reply: `paused`, `reply_limit`, `other_application`, `group` or `stale`."""
+        """Why there was no automatic reply: `paused`, `reply_limit`, `other_application`, `group`, `stale`, `flood`."""
         if self.direction == "in" and self.kind == "standby":
             return "other_application"
-        return self._noted("quiet")
+        return self._noted_last("quiet") or ("stale" if self.stale else None)
 
     @property
     def letter(self) -> str | None:
-        """The id of the dead letter that it became."""
-        return self._noted("letter")
+        """The id of the dead letter that it is, None once it was replayed."""
+        return self._noted_last("letter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +196,7 @@ def _message(item: ThreadPlace) -> ThreadMessage | None:
         id=message_id,
         reference=reference(number, message_id) if kind == "message" else "",
         written_at=int(data.get("timestamp") or 0) * 1000 or None,
+        stale=data.get("stale") is True,
     )
 
 

@@ -28,8 +28,11 @@ _QUIET: Final = {
     "group": "It was written to a group, and groups are not answered (WA_GROUPS).",
     "stale": "It was too old to be answered when it was handled (WA_ANSWER_MAX_AGE).",
     "stopped": "The customer has said STOP.",
+    "flood": "The customer wrote more than can be kept, so it was not handled.",
     "reply_limit": "The conversation reached WA_REPLY_LIMIT, so automatic replies are paused for half an hour.",
 }
+_CHANGES: Final = frozenset({"edit", "revoke"})
+"""Types of messages that change one in the mailbox, and are not in it themselves then."""
 _REPLY_LIMIT: Final = "reply-limit"
 """The reason of the pause that begins at the limit, and the name of its runbook."""
 _FAILED: Final = {
@@ -95,7 +98,9 @@ def _unanswered(message: ThreadMessage, near: Sequence[ThreadMessage]) -> Reason
     answers = [other for other in near if other.answers == message.reference]
     if answers:
         return next((reason for answer in answers if (reason := reason_of(answer, near))), None)
-    if not message.notes:
+    if not message.notes and message.raw.get("type") in _CHANGES:
+        return Reason("It changes an earlier message, which waited; or nobody has handled it yet.")
+    if not message.notes or "replayed" in message.notes[-1]:
         return Reason("Nobody has handled it yet.", "Check that workers run: the page Now.", runbook="queue-old")
     if any("retry_ms" in note for note in message.notes[-1:]):
         return Reason("Its handling failed and is retried.", str(message.notes[-1].get("reason") or ""))
@@ -156,6 +161,10 @@ def _received(message: ThreadMessage, near: Sequence[ThreadMessage]) -> Iterator
             yield StoryStep(at, "Handling failed", detail)
         elif "letter" in note:
             yield StoryStep(at, "Became a dead letter", str(note.get("reason") or ""))
+        elif note.get("quiet") == "flood":
+            yield StoryStep(at, "Not handled", str(note.get("reason") or ""))
+        elif "replayed" in note:
+            yield StoryStep(at, "Replayed")
         else:
             yield StoryStep(max(message.at, at - int(note.get("ms") or 0)), "Taken by a worker")
             yield StoryStep(at, "Handled", _handled(note))

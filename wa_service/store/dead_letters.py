@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import orjson
+
 from wa_service.store.client import Store, fields, text
 from wa_service.store.flusher import Command
 from wa_service.store.inbox import MAILBOX_CEILING
 from wa_service.store.keys import mark
-from wa_service.store.stored_event import who_wrote, write_event
+from wa_service.store.stored_event import reference, who_wrote, write_event
 from wa_service.whatsapp.webhooks.events import Piece
 
 ReplayResult = Literal["queued", "unknown", "no_conversation", "full"]
@@ -106,6 +108,7 @@ class DeadLetters:
             retention=self._retention,
             ceiling=MAILBOX_CEILING,
             who=who_wrote(piece),
+            note=orjson.dumps({"m": reference(piece.phone_number_id, piece.id), "replayed": True}).decode(),
         )
         return text(result)  # type: ignore[return-value]  # one of the step's four words
 

@@ -106,7 +106,7 @@ class ThreadEntry(ResponseBody):
     `id` is Meta's for a received message, ours for a send. `message` is Meta's own object; that of a send is kept as
     long as the send, or until the server's memory is nearly full. `transcript`, `intent`, `score`: of a received
     message. `answers`: the ids of the messages that answer it.
-    `quiet`: why the responder did not answer: `paused`, `reply_limit`, `other_application`, `group`, `stale`.
+    `quiet`: why the responder did not answer: `paused`, `reply_limit`, `other_application`, `group`, `stale`, `flood`.
     """
 
     id: str

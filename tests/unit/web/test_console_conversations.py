@@ -18,7 +18,7 @@ from tests.unit.web.deliveries import CUSTOMER, NUMBER, WABA, delivery, status_o
 from tests.unit.web.test_contact_messages import talk
 from wa_service.conversation.pipeline import PipelineResult
 from wa_service.service.message_story import failure_reason
-from wa_service.store.inbox import Finished, Inbox, ReplyLimit, Work
+from wa_service.store.inbox import MAILBOX_CEILING, Finished, Inbox, ReplyLimit, Work
 from wa_service.store.outbox import SendOutcome
 from wa_service.store.stored_event import reference
 from wa_service.worker import thread_notes
@@ -242,6 +242,46 @@ class TestReasons:
         assert "The thread belonged to another application" in shown
         assert re.search("Customer +Is it still free", shown)
         assert re.search("Another application +It is", shown)
+
+    def test_it_arrived_too_late_to_be_answered(self, web: Web, user: ConsoleUser) -> None:
+        late = text_message("wamid.IN", at=int(time.time()) - 2 * 86_400)
+        web.webhook(delivery(value_of(messages=[late])))
+        shown = self.shown(user)
+        assert "It was too old to be answered" in shown
+        assert "Nobody has handled it" not in shown
+
+    def test_too_many_of_the_customer_wait(self, web: Web, user: ConsoleUser) -> None:
+        messages = [text_message(f"wamid.M{n}") for n in range(MAILBOX_CEILING + 51)]
+        web.webhook(delivery(value_of(messages=messages)))
+        shown = self.shown(user)
+        assert "is a dead letter" in shown
+        assert "more than can be kept" in shown
+        story = re.findall(r'href="/console(/messages/e[^"]+)"', user.page(user.find(CUSTOMER)))[-1]
+        assert "Not handled" in text_of(user.page(story))
+
+    def test_a_dead_letter_was_replayed_and_answered(self, web: Web, user: ConsoleUser) -> None:
+        written(web)
+        work = take(web)
+        note = thread_notes.dead_lettered(work.stored, work.dead_letter_id, "failed", "KeyError")
+        web.runtime.inbox.dead_letter(work, "worker", "failed", "KeyError", note=note)
+        assert web.post(f"/v1/dead-letters/{work.dead_letter_id}/replay").status_code == 200
+        assert "Nobody has handled it yet." in self.shown(user)
+        assert answer(web.runtime.inbox, take(web)) == Finished.DONE
+        shown = self.shown(user)
+        assert "is a dead letter" not in shown
+        (story,) = set(re.findall(r'href="/console(/messages/e[^"]+)"', user.page(user.find(CUSTOMER))))
+        steps = text_of(user.page(story))
+        assert steps.index("Became a dead letter") < steps.index("Replayed") < steps.index("Taken by a worker")
+
+    def test_it_was_revoked_while_it_waited(self, web: Web, user: ConsoleUser) -> None:
+        written(web)
+        gone = {"type": "revoke", "revoke": {"original_message_id": "wamid.IN"}}
+        revoked = text_message("wamid.GONE") | gone
+        del revoked["text"]
+        web.webhook(delivery(value_of(messages=[revoked])))
+        shown = self.shown(user)
+        assert "It changes an earlier message" in shown
+        assert "Check that workers run" not in shown
 
     def test_nobody_works(self, web: Web, user: ConsoleUser) -> None:
         written(web)

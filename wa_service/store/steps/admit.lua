@@ -12,12 +12,19 @@ local function seen_key(of) return prefix .. 'seen:' .. of end
 -- Excess events of one customer become dead letters up to this many a day. The others are only counted in the last one,
 -- so that they do not displace other dead letters.
 local MOST_FLOOD_LETTERS = 50
+local function note_flood(conversation, reason, letter)
+  local function as_hex(byte) return string.format('%02x', string.byte(byte)) end
+  local message = string.gsub(string.sub(mark, 1, 6), '.', as_hex) -- its reference in logs and notes
+  push_note(conversation, cjson.encode({ m = message, quiet = 'flood', letter = letter, reason = reason }), retention)
+end
+
 local function store_flood(conversation, reason, kept)
   local floods = prefix .. 'floods:' .. conversation
   local count = redis.call('HINCRBY', floods, 'count', 1)
   if count == 1 then redis.call('EXPIRE', floods, 86400) end
-  if count <= MOST_FLOOD_LETTERS then
-    local id = redis.sha1hex(mark)
+  local id = count <= MOST_FLOOD_LETTERS and redis.sha1hex(mark) or nil
+  note_flood(conversation, reason, id)
+  if id then
     redis.call('HSET', floods, 'last', id)
     add_dead_letter(id, { kind = 'flood', reason = reason, tries = 0, number = number, conversation = conversation,
       event = kept }, retention)

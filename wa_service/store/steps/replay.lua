@@ -1,8 +1,8 @@
 -- Append a dead letter to its customer's mailbox again, whatever its mark says. The sender is resolved anew, because
--- the conversation may have been joined with another. ceiling: of the mailbox.
+-- the conversation may have been joined with another. ceiling: of the mailbox · note: see `push_note`.
 -- Return "queued", "unknown", "no_conversation" (it has no sender) or "full".
--- args: letter_id retention:number ceiling:number who:json
--- include: refuse_when_full clock lifetime wake consent identity
+-- args: letter_id retention:number ceiling:number who:json note
+-- include: refuse_when_full clock lifetime wake thread consent identity
 local letter = prefix .. 'dead_letter:' .. letter_id
 local v = redis.call('HMGET', letter, 'event', 'n')
 if not v[1] then return 'unknown' end
@@ -17,5 +17,6 @@ refresh_ttl(counters, CONVERSATION_SECONDS)
 redis.call('ZADD', mailbox, score, '{"z":true,' .. string.sub(v[1], 2)) -- "z": handled however old it is
 redis.call('ZREM', prefix .. 'dead', letter_id)
 redis.call('DEL', letter)
+push_note(conversation, note, retention)
 if redis.call('ZADD', prefix .. 'due', 'NX', now, conversation) == 1 then wake(prefix .. 'wake') end
 return 'queued'
