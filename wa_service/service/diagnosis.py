@@ -55,7 +55,7 @@ def of_memory(info: Mapping[str, str]) -> Finding:
         level: Level = "warning" if used < FULL_SHARE * most else "wrong"
         advice = f"Raise maxmemory: above {FULL_SHARE:.0%} new work is refused."
         return Finding(
-            "Redis memory", level, f"The store's memory is {used / most:.0%} full.", advice, "store-unavailable"
+            "Redis memory", level, f"The store's memory is {used / most:.0%} full.", advice, "webhook-errors"
         )
     return Finding("Redis memory", "ok", f"{used / 2**20:.0f} MiB" + (f" of {most / 2**20:.0f}" if most else ""))
 
@@ -65,7 +65,7 @@ def of_replicas(replicas: Sequence[Mapping[str, str]]) -> Iterator[Finding]:
     for replica in replicas:
         if replica.get("state") != "online" or int(replica.get("lag") or 0) > _LAGGING_SECONDS:
             what = f"A replica is behind: {replica.get('state')}, {replica.get('lag')} s."
-            yield Finding("replicas", "warning", what, "Check its server and network.", "store-unavailable")
+            yield Finding("replicas", "warning", what, "Check its server and network.", "store-failover")
 
 
 def of_overview(overview: Overview) -> Iterator[Finding]:
@@ -74,7 +74,7 @@ def of_overview(overview: Overview) -> Iterator[Finding]:
     for number, state in overview.numbers.items():
         if state.circuit:
             what = f"Number {number} is paused: {state.pause_reason}."
-            advice = "The log's whatsapp.number.paused and whatsapp.send.failed say why."
+            advice = "The log's whatsapp.number.paused and whatsapp.send.retry_scheduled say why."
             runbook = "account-refused" if state.pause_reason == "account" else "number-paused"
             yield Finding(f"number {number} may send", "wrong", what, advice, runbook)
     if letters := sum(overview.dead_letters.values()):
@@ -85,7 +85,7 @@ def of_overview(overview: Overview) -> Iterator[Finding]:
         yield Finding("unknown sends", "warning", what, advice, "sends-unknown")
     left, limit = overview.daily_remaining, overview.daily_limit
     if limit and left < limit / 10:
-        what = f"{left} of {limit} customers may still be opened by template today."
+        what = f"{left} of {limit} customers may still be opened by template within 24 hours."
         advice = "Send fewer templates, or ask Meta for a higher tier."
         yield Finding("template quota", "warning", what, advice, "daily-limit-nearly-used")
     yield from _of_pushes(overview)
