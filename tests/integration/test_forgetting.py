@@ -422,6 +422,29 @@ def test_of_a_person_who_wrote_after_an_interrupted_erasure_nothing_is_lost(
     assert list(traces(redis_client, CUSTOMER)) == []
 
 
+def test_nor_of_one_who_comes_back_under_another_address_of_theirs(
+    lanes: Lanes, contacts: Contacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The contact is a new one, whose conversation has another id."""
+    lanes.admit(message("", WORDS, user_id=USER_ID), message(CUSTOMER, user_id=USER_ID))
+    interrupted(contacts, monkeypatch, lanes.store, ago=901)
+    lanes.admit(message(CUSTOMER, "back again", user_id=USER_ID))
+
+    retention(lanes, contacts).run_once()
+
+    assert [work.conversation for work in take(lanes)] == [f"{NUMBER}:{CUSTOMER}"]
+
+
+def test_nor_what_was_sent_to_them_since(lanes: Lanes, contacts: Contacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    lanes.admit(message(CUSTOMER, WORDS))
+    interrupted(contacts, monkeypatch, lanes.store, ago=901)
+    lanes.outbox.put(send(CUSTOMER, id="new"))
+
+    retention(lanes, contacts).run_once()
+
+    assert [grant.id for grant in lanes.grant()] == ["new"]
+
+
 def test_an_interrupted_erasure_that_nobody_continues_is_forgotten_after_a_week(
     contacts: Contacts, redis_client: redis.Redis
 ) -> None:

@@ -168,7 +168,7 @@ LOG_EVENTS = (
     ),
     LogEvent(
         "whatsapp.erasure.interrupted",
-        "An erasure was interrupted, and the person has written since: repeat it, or leave the new messages. Hourly.",
+        "An erasure was interrupted, and the person has newer messages: repeat it, or leave them. Hourly.",
         "`digest`",
     ),
     LogEvent("whatsapp.limit.reported", "Meta reported a limit.", "`per_second`, `daily`, `number`"),

@@ -141,14 +141,13 @@ class Contacts:
         person = Person(self._store, walk, address)
         if not (is_number(address) or is_user_id(address) or person.is_known):
             raise UnknownAddressError
-        self._keep_stop(person)
-        return Eraser(self._store, walk, person, retention_seconds=self._retention).run()
+        return self._erase(person, walk)
 
     def continue_erasure(self) -> tuple[str, int | None] | None:
         """Continue one of the erasures that were interrupted, such as by the end of their process.
 
         Return the digest of an address of the person, and how many keys and entries were erased: None if the person has
-        written since, as their new messages must not be lost. Return None if there is no such erasure.
+        written since, or was written to, as the new messages must not be lost. Return None if there is no such erasure.
         """
         keys = self._store.keys
         before = time.time() * 1000 - _INTERRUPTED_MS
@@ -157,11 +156,20 @@ class Contacts:
             lock = ("SET", keys.of("erasure_lock", name), "", "NX", "EX", _CONTINUED_SECONDS)
             if int(began) > before or not self._store.do(*lock):
                 continue
-            person = orjson.loads(written)
-            if any((contact.last_in or 0) > int(began) for contact in self._contacts(person["conversations"])):
-                return name, None
-            return name, self.forget(min(person["addresses"]))
+            walk = Walk(self._store, no_progress)
+            person = Person(self._store, walk, min(orjson.loads(written)["addresses"]))
+            return name, None if self._is_back(person, int(began)) else self._erase(person, walk)
         return None
+
+    def _erase(self, person: Person, walk: Walk) -> int:
+        self._keep_stop(person)
+        return Eraser(self._store, walk, person, retention_seconds=self._retention).run()
+
+    def _is_back(self, person: Person, began: int) -> bool:
+        """Whether the person has a contact that is newer than an erasure (ms), or has written since."""
+        contacts = [self._store.keys.contact(c) for c in person.conversations]
+        times = self._store.run([("HMGET", contact, "since", "last_in") for contact in contacts])
+        return any(float(at or 0) > began for both in times for at in both)
 
     def _keep_stop(self, person: Person) -> None:
         """Keep the person's STOP under digests of their addresses."""
