@@ -494,6 +494,20 @@ class TestWeek:
         assert ask(lanes) == "marketing_limit"
         assert ask(lanes, "15551239999") == "queued"
 
+    @pytest.mark.parametrize(("counted", "asked"), [(NUMBER, SECOND_NUMBER), (SECOND_NUMBER, NUMBER)])
+    def test_also_to_a_customer_whom_each_number_met_under_another_address(
+        self, marketing: Lanes, counted: str, asked: str
+    ) -> None:
+        TagNumbers(marketing.store, retention_seconds=KEEP).bind([NUMBER, SECOND_NUMBER])
+        lanes = replace(marketing, outbox=replace(marketing.outbox, marketing_per_week=1))
+        user_id = "US.13491208655302741918"
+        lanes.admit(message("", user_id=user_id), message(CUSTOMER, user_id=user_id))
+        lanes.admit(message(CUSTOMER, number=SECOND_NUMBER), message(CUSTOMER, user_id=user_id, number=SECOND_NUMBER))
+        assert ask(lanes, number=counted) == "queued"
+        (grant,) = lanes.grant(counted)
+        lanes.outbox.done(counted, grant, SendOutcome("accepted", wamid="wamid.A", meta_healthy=True))
+        assert ask(lanes, number=asked) == "marketing_limit"
+
     def test_what_meta_refused_is_not_counted_and_what_is_tried_again_once(self, marketing: Lanes) -> None:
         lanes = replace(marketing, outbox=replace(marketing.outbox, marketing_per_week=1))
         assert ask(lanes, id="a") == "queued"

@@ -3,14 +3,26 @@
 local WEEK_MS = 604800000
 local function marketing_key(conversation) return prefix .. 'marketing:' .. conversation end
 
+-- with_all_numbers(conversation) -> the set of the customer's conversations. Their ids may differ: each is made from the
+-- address that came first.
+local function with_all_numbers(conversation)
+  local conversations = { [conversation] = true }
+  local addresses = redis.call('HGET', prefix .. 'contact:' .. conversation, 'addresses')
+  addresses = addresses or string.match(conversation, ':(.*)$') -- no contact yet
+  for _, number in ipairs(redis.call('SMEMBERS', prefix .. 'numbers')) do
+    for address in string.gmatch(addresses, '%S+') do
+      local name = number .. ':' .. address
+      conversations[redis.call('GET', prefix .. 'alias:' .. name) or name] = true
+    end
+  end
+  return conversations
+end
+
 -- marketing_since(conversation, since) -> when the customer's templates left after that time (ms), in order.
 local function marketing_since(conversation, since)
-  local number, customer = string.match(conversation, '^([^:]*):(.*)$')
-  local numbers, times = redis.call('SMEMBERS', prefix .. 'numbers'), {}
-  if redis.call('SISMEMBER', prefix .. 'numbers', number) == 0 then numbers[#numbers + 1] = number end
-  for _, each in ipairs(numbers) do
-    local key = marketing_key(each .. ':' .. customer)
-    local flat = redis.call('ZRANGEBYSCORE', key, '(' .. since, '+inf', 'WITHSCORES')
+  local times = {}
+  for each in pairs(with_all_numbers(conversation)) do
+    local flat = redis.call('ZRANGEBYSCORE', marketing_key(each), '(' .. since, '+inf', 'WITHSCORES')
     for i = 2, #flat, 2 do times[#times + 1] = tonumber(flat[i]) end
   end
   table.sort(times)
