@@ -17,6 +17,8 @@ from typing import Literal
 from rapidfuzz import fuzz, process
 
 _WORD = re.compile(r"\w+(?:'\w+)?")
+# A flag is several characters: two letters of a country (GB, and BG), or a black flag with the letters of its part.
+_EMOJI = re.compile("[\U0001f1e6-\U0001f1ff]{2}|\U0001f3f4[\U000e0020-\U000e007f]*|.")
 _MAX_CHARACTERS = 400
 _MAX_WORDS = 60
 FUZZY_THRESHOLD = 0.34
@@ -94,7 +96,11 @@ def words(text: str) -> list[str]:
 
 def _words_or_emoji(text: str) -> list[str]:
     """Return the words of a text; of one without words its emoji, without skin tones and variants."""
-    return words(text) or [char for char in text[:_MAX_WORDS] if unicodedata.category(char) == "So"]
+    return words(text) or [one for one in _EMOJI.findall(text[:_MAX_CHARACTERS]) if _is_symbol(one[0])][:_MAX_WORDS]
+
+
+def _is_symbol(char: str) -> bool:
+    return unicodedata.category(char) == "So"
 
 
 class FuzzyMatcher:

@@ -83,6 +83,29 @@ def test_emoji_are_understood_where_there_is_no_word(text: str, intent: str | No
     assert understood(text, examples) == intent
 
 
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("🇬🇧", "english"),
+        ("🇧🇬", "bulgarian"),
+        ("🇸🇪", None),
+        ("🇧🇬🇬🇧", "both"),
+        ("🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f", "scottish"),
+        ("🏴\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f", None),
+        ("🏴", None),
+    ],
+)
+def test_flags_of_the_same_letters_are_different_ones(text: str, intent: str | None) -> None:
+    examples = (
+        Example("english", "🇬🇧"),
+        Example("bulgarian", "🇧🇬"),
+        Example("spanish", "🇪🇸"),
+        Example("scottish", "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"),
+        Example("both", "🇬🇧 🇧🇬"),
+    )
+    assert understood(text, examples) == intent
+
+
 @pytest.mark.parametrize("text", ["2", "２", "٢", "۲", "२", "2️⃣"])
 def test_a_number_is_understood_in_the_digits_of_any_script(text: str) -> None:
     assert understood(text, (Example("first", "1"), Example("second", "2"))) == "second"
