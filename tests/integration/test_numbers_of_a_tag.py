@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
-from tests.keys import NAMES
+from tests.keys import NAMES, PREFIX
 from wa_service.store.batches import Batches, BatchItem, NewBatch
 from wa_service.store.outbox import Priority
 from wa_service.store.tag_numbers import TagNumbers, TagTakenError
@@ -26,6 +26,13 @@ def begin_batch(lanes: Lanes) -> None:
     batches.open(NewBatch("b1", "print", "tester"))
     batches.add("b1", 0, 1, [BatchItem(0, send(priority=Priority.BULK), opens=False)])
     batches.change("b1", "start")
+
+
+def expire_batch(redis_client: redis.Redis) -> None:
+    """Let the batch end as after its retention: what has a lifetime is gone."""
+    for key in redis_client.scan_iter(f"{PREFIX}batch*"):
+        if redis_client.ttl(key) > 0:
+            redis_client.delete(key)
 
 
 class TestBinding:
@@ -52,6 +59,12 @@ class TestBinding:
         begin_batch(lanes)
         with pytest.raises(TagTakenError):
             tag(lanes).bind([OTHER])
+
+    def test_an_expired_batch_does_not_wait(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        tag(lanes).bind([NUMBER])
+        begin_batch(lanes)
+        expire_batch(redis_client)
+        tag(lanes).bind([OTHER])
 
     def test_the_same_service_starts_as_often_as_it_likes(self, lanes: Lanes) -> None:
         for _ in range(3):
@@ -104,5 +117,13 @@ class TestANumberThatIsNoLongerOurs:
         assert tag(lanes).former() == [NUMBER]
         Batches(lanes.outbox, ttl_seconds=3_600).change("b1", "cancel")
         Batches(lanes.outbox, ttl_seconds=3_600).sweep_canceled()
+        assert tag(lanes).expire_former() == []
+        assert tag(lanes).former() == []
+
+    def test_but_not_for_a_batch_that_has_expired(self, lanes: Lanes, redis_client: redis.Redis) -> None:
+        tag(lanes).bind([NUMBER, OTHER])
+        begin_batch(lanes)
+        tag(lanes).bind([OTHER])
+        expire_batch(redis_client)
         assert tag(lanes).expire_former() == []
         assert tag(lanes).former() == []

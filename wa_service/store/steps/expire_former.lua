@@ -37,7 +37,9 @@ for _, number in ipairs(redis.call('SMEMBERS', prefix .. 'former_numbers')) do
       end
     end
   end
-  waiting = waiting + redis.call('ZCARD', scheduled) + redis.call('ZCARD', batches_key(number))
-  if waiting == 0 and redis.call('EXISTS', prefix .. 'busy') == 0 then redis.call('SREM', prefix .. 'former_numbers', number) end
+  waiting = waiting + redis.call('ZCARD', scheduled)
+  if waiting == 0 and not has_waiting_items(number) and redis.call('EXISTS', prefix .. 'busy') == 0 then
+    redis.call('SREM', prefix .. 'former_numbers', number)
+  end
 end
 return failed

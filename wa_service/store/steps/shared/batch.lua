@@ -33,6 +33,16 @@ local function wait_in_batch(batch, number, index, at)
   if left > 0 then redis.call('EXPIRE', key, left) end
 end
 
+-- has_waiting_items(number) -> whether items of its batches wait. Of a former number, which nobody feeds, batches that
+-- expired or have none left are removed here.
+local function has_waiting_items(number)
+  for _, batch in ipairs(redis.call('ZRANGE', batches_key(number), 0, -1)) do
+    if redis.call('EXISTS', wait_key(batch, number), later_key(batch, number)) > 0 then return true end
+    redis.call('ZREM', batches_key(number), batch)
+  end
+  return false
+end
+
 -- waiting_bytes(caller) -> bytes of an API key's messages that have not left, in batches and outside them.
 local MOST_UNSENT_BYTES = 67108864
 local function waiting_bytes(caller)
