@@ -81,7 +81,10 @@ def reason_of(message: ThreadMessage, near: Sequence[ThreadMessage]) -> Reason |
     if message.direction == "in":
         return _unanswered(message, near)
     if message.status == "unknown":
-        text = "It was sent, and Meta did not respond. It is not resent automatically: a status settles it."
+        text = (
+            "It was sent, and Meta did not respond. A status settles it; without one it fails later, or is sent once "
+            "more (WA_RESEND_UNKNOWN)."
+        )
         return Reason(text, runbook="sends-unknown")
     if message.status == "failed":
         return failure_reason(message.error or {})

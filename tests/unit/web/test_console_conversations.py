@@ -183,7 +183,7 @@ class TestReasons:
         written(web)
         web.send({"to": CUSTOMER, "text": "perhaps"})
         web.runtime.outbox.done(NUMBER, web.grant(), SendOutcome("unknown"))
-        assert "Meta did not respond" in self.shown(user)
+        assert "Meta did not respond. A status settles it; without one it fails" in self.shown(user)
 
     def test_staff_had_written_in_the_app(self, web: Web, user: ConsoleUser) -> None:
         echo = {
