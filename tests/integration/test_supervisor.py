@@ -90,13 +90,31 @@ def test_a_process_that_cannot_be_started_for_a_dead_one_is_tried_until_it_can(
     eventually(one.lives, within=20)
     one.program.rename(tmp_path / "away")
     (tmp_path / "die").touch()
-    assert eventually(lambda: b"start_failed" in one.told(), within=20)
+    assert eventually(lambda: one.told().count(b"start_failed") >= 2, within=20)
 
     (tmp_path / "away").rename(one.program)
 
     eventually(lambda: len(one.lives()) >= 2, within=20)
     first, second = one.lives()[:2]
     assert second["--predecessor"] == first["--consumer"]
+    assert one.told().count(b"whatsapp.worker.died") == 1
+
+
+def test_a_reload_for_a_dead_process_takes_its_work_over_too(
+    supervised: Callable[[str], Supervised], tmp_path: Path
+) -> None:
+    one = supervised(READY + "while not pathlib.Path(sys.argv[0]).with_name('die').exists(): time.sleep(0.01)")
+    eventually(one.lives, within=20)
+    one.program.rename(tmp_path / "away")
+    (tmp_path / "die").touch()
+    assert eventually(lambda: b"start_failed" in one.told(), within=20)
+
+    (tmp_path / "away").rename(one.program)
+    one.process.send_signal(signal.SIGHUP)
+
+    eventually(lambda: len(one.lives()) >= 2, within=20)
+    first, second = one.lives()[:2]
+    assert second.get("--predecessor") == first["--consumer"]
 
 
 def test_where_no_successor_can_be_started_the_old_process_continues(

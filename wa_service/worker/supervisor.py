@@ -79,7 +79,7 @@ def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "wor
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         gevent.signal_handler(number, signals.put, number)
     child = _Child(command)
-    first = True
+    dead: _Child | None = None
     backoff = RestartBackoff()
     while True:
         try:
@@ -89,22 +89,21 @@ def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "wor
         if received in {signal.SIGTERM, signal.SIGINT}:
             child.stop()
             return 0
-        if received == signal.SIGHUP:
-            child = _replace(child, command, logger)
-            continue
         status = child.process.poll()
         if status is None:
+            if received == signal.SIGHUP:
+                child = _replace(child, command, logger)
             continue
         lived, worked = time.monotonic() - child.started, child.has_worked(READ_SECONDS)
-        if status > 0 and first and not worked:
+        if status > 0 and dead is None and not worked:
             return int(status)  # it has logged why it cannot start
-        first = False
-        logger.error("whatsapp.worker.died", status=status, seconds=round(lived, 1))
-        gevent.sleep(backoff.next_pause(worked=worked, lived=lived))
-        successor = _start(command, logger, child)
-        if successor is None:
+        if child is dead:
             gevent.sleep(START_AGAIN_SECONDS)
-        child = successor or child
+        else:
+            logger.error("whatsapp.worker.died", status=status, seconds=round(lived, 1))
+            gevent.sleep(backoff.next_pause(worked=worked, lived=lived))
+        dead = child
+        child = _start(command, logger, dead) or dead
 
 
 def _start(command: Sequence[str], logger: FilteringBoundLogger, predecessor: _Child | None = None) -> _Child | None:
