@@ -8,9 +8,11 @@ can open no file once its model is loaded.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import math
 import os
 import resource
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +33,7 @@ _MEMORY_BYTES = 2 * 1024**3
 # gunicorn's exit status for a worker that cannot boot: the master exits as well.
 _GIVE_UP = 3
 _CANNOT_LISTEN = 1
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +150,9 @@ def _limit(options: ServerOptions) -> None:
     # No core dump with voice data on disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     protect_memory()
+    # With the master goes this process, even while it hangs. Otherwise it would keep the socket, unsupervised.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # macOS refuses RLIMIT_AS; only the timeout applies there.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (options.memory_bytes, options.memory_bytes))

@@ -166,6 +166,18 @@ def test_when_the_whole_group_is_killed_another_is_started(make: Make) -> None:
     assert [line["event"] for line in lines] == ["whatsapp.conversation.speech_restarted"]
 
 
+def test_when_the_master_is_killed_a_process_that_hangs_goes_with_it(make: Make) -> None:
+    toy = make(seconds=5.0)
+    pid = toy.ask("echo")["pid"]
+    toy.hang()
+    master = toy.server.pid
+    assert master is not None
+    os.kill(master, 9)
+
+    eventually(lambda: toy.server.pid not in {None, master}, within=15.0)
+    assert is_gone(pid)
+
+
 def test_a_process_that_cannot_be_started_again_is_tried_until_it_can(make: Make, tmp_path: Path) -> None:
     program, away = tmp_path / "speech", tmp_path / "away"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
