@@ -16,6 +16,7 @@ from tests.keys import NAMES, PREFIX
 from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.outbox import Limits, SendOutcome
+from wa_service.store.schedule import Schedule
 from wa_service.whatsapp.webhooks.events import Piece
 from wa_service.whatsapp.webhooks.identity import Identity
 from wa_service.worker.reply_sends import ReplySends
@@ -542,6 +543,24 @@ class TestRepliesThatWait:
         redis_client.zadd(f"{PREFIX}unknown", {leaving.id: 0})
         assert lanes.outbox.settle() == [(leaving.id, "resent")]
         assert self.leave(lanes) == [(NEW, "one")]
+
+    @pytest.mark.parametrize(("wrote", "change", "goes_to"), CHANGES)
+    def test_one_that_was_held_goes_there_too(
+        self,
+        lanes: Lanes,
+        redis_client: redis.Redis,
+        wrote: dict[str, str],
+        change: Callable[[int], Piece],
+        goes_to: str,
+    ) -> None:
+        """A tool may answer with a template, and Meta may have paused it."""
+        self.wait(lanes, message(**wrote, timestamp=self.NOW - 9), "one")
+        (leaving,) = lanes.grant()
+        lanes.outbox.done(NUMBER, leaving, SendOutcome("held", delay=60.0, reason="template_paused"))
+        handled(lanes, change(self.NOW - 5))
+        redis_client.zadd(f"{PREFIX}scheduled:{NUMBER}", {leaving.id: 0})
+        assert Schedule(lanes.outbox).move_due(NUMBER, 9).moved == 1
+        assert self.leave(lanes) == [(goes_to, "one")]
 
     def test_what_is_being_sent_stays_as_it_left(self, lanes: Lanes) -> None:
         self.wait(lanes, message(OLD, timestamp=self.NOW - 9), "one", "two")

@@ -6,14 +6,19 @@
 local LOOK_AGAIN_MS = 1000
 local scheduled, moved, failed = prefix .. 'scheduled:' .. number, 0, {}
 
-local function move(id, conversation)
+-- A reply was held: it stays in its conversation, and goes to an address that its customer has now.
+local function move(id, conversation, is_reply)
   local record = record_key(id)
   local v = redis.call('HMGET', record, 'who', 'type', 'take', 'urgent', 'category', 'held')
   -- Keys of a wrong type raise here, before the first write.
   redis.call('HGET', prefix .. 'conv:' .. conversation, 'urgent')
   if redis.call('LLEN', prefix .. 'lane:' .. conversation) >= ceiling then return false end
   local other_until = redis.call('HGET', contact_key(conversation), 'other_until')
-  conversation = resolve(number, cjson.decode(v[1]), retention)
+  if is_reply then
+    readdress_again(id, conversation)
+  else
+    conversation = resolve(number, cjson.decode(v[1]), retention)
+  end
   redis.call('HSET', record, 'c', conversation)
   redis.call('HDEL', record, 'who')
   redis.call('ZREM', scheduled, id)
@@ -38,12 +43,14 @@ local function move(id, conversation)
 end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', scheduled, '-inf', wall, 'LIMIT', 0, count)) do
-  local who = redis.call('HGET', record_key(id), 'who')
-  if not who then
+  local v = redis.call('HMGET', record_key(id), 'who', 'origin', 'c')
+  if not v[1] then
     redis.call('ZREM', scheduled, id)
   else
-    local conversation = conversation_of(number, cjson.decode(who))
-    local ok, done = pcall(without_wrong_types, conversation, retention, move, id, conversation)
+    local is_reply = v[2] and v[2] ~= ''
+    local conversation = is_reply and (redis.call('GET', prefix .. 'joined:' .. v[3]) or v[3])
+      or conversation_of(number, cjson.decode(v[1]))
+    local ok, done = pcall(without_wrong_types, conversation, retention, move, id, conversation, is_reply)
     -- Its lane is full, or an error: try again later, and go on with the others.
     if not ok or not done then redis.call('ZADD', scheduled, 'XX', wall + LOOK_AGAIN_MS, id) end
   end
