@@ -6,9 +6,11 @@ import pytest
 import redis
 
 from tests.integration.lanes import KEEP, NUMBER, Lanes, message, send
-from tests.keys import NAMES
+from tests.keys import NAMES, PREFIX
+from wa_service.store.client import Store
 from wa_service.store.contacts import Contacts
 from wa_service.store.dead_letters import DeadLetters
+from wa_service.store.outbox import SendOutcome
 
 CUSTOMER = "15551230001"
 CONVERSATION = f"{NUMBER}:{CUSTOMER}"
@@ -60,6 +62,26 @@ def test_others_are_sent(lanes: Lanes, redis_client: redis.Redis, family: str) -
     granted = [grant.id for grant in lanes.grant(count=5) + lanes.grant(count=5)]
     assert granted == (["a", "b"] if family == "pair" else ["b"])
     assert letters(lanes) == [f"its {family} key had the wrong type set"]
+
+
+def test_answers_that_are_sent_again_pass_others_by(store: Store, redis_client: redis.Redis) -> None:
+    """Whether their customers have the addresses still cannot be read."""
+    lanes = Lanes.over(store, resend_unknown=True)
+    for customer in (CUSTOMER, "15551230002"):
+        lanes.outbox.put(send(customer, id=customer, origin="wamid.IN@0"))
+    spoil(redis_client, "contact")
+
+    lanes.grant(count=2)
+    lanes.inbox.release_consumer("p", died=True, begun=[])
+    for grant in lanes.grant(count=2):
+        lanes.outbox.done(NUMBER, grant, SendOutcome("retry", never_left=True))
+    for grant in lanes.grant(count=2):
+        lanes.outbox.done(NUMBER, grant, SendOutcome("unknown"))
+    redis_client.rpush(f"{PREFIX}confirmed:{NUMBER}", *[10**15] * 3)
+    redis_client.zadd(f"{PREFIX}unknown", {CUSTOMER: 0, "15551230002": 0})
+    lanes.outbox.settle()
+
+    assert {grant.id for grant in lanes.grant(count=2)} == {CUSTOMER, "15551230002"}
 
 
 def test_to_the_customer_may_be_sent_again(lanes: Lanes, redis_client: redis.Redis) -> None:

@@ -521,7 +521,8 @@ end
 -- was being sent, its customer may have left the address.
 local function recipient_now(conversation, to, body)
   local is_id = string.find(to, '.', 1, true)
-  local v = redis.call('HMGET', contact_key(conversation), 'addresses', 'former')
+  local v = redis.pcall('HMGET', contact_key(conversation), 'addresses', 'former')
+  if v.err then return to, body end -- of a wrong type: steps that cannot set it aside must go on
   local function has(addresses) return string.find(' ' .. (addresses or '') .. ' ', ' ' .. to .. ' ', 1, true) end
   if is_id and is_parent(to) or not is_id and (has(v[1]) or not has(v[2])) then return to, body end
   local current = current_address(conversation, is_id)
