@@ -508,6 +508,16 @@ class TestWeek:
         lanes.outbox.done(counted, grant, SendOutcome("accepted", wamid="wamid.A", meta_healthy=True))
         assert ask(lanes, number=asked) == "marketing_limit"
 
+    def test_a_key_of_a_wrong_type_at_another_number_stops_nothing(
+        self, marketing: Lanes, redis_client: redis.Redis
+    ) -> None:
+        TagNumbers(marketing.store, retention_seconds=KEEP).bind([NUMBER, SECOND_NUMBER])
+        lanes = replace(marketing, outbox=replace(marketing.outbox, marketing_per_week=1))
+        redis_client.sadd(NAMES.alias(SECOND_NUMBER, CUSTOMER), "what is this")
+        redis_client.sadd(f"{PREFIX}marketing:{SECOND_NUMBER}:{CUSTOMER}", "what is this")
+        assert ask(lanes) == "queued"
+        assert len(lanes.grant()) == 1
+
     def test_what_meta_refused_is_not_counted_and_what_is_tried_again_once(self, marketing: Lanes) -> None:
         lanes = replace(marketing, outbox=replace(marketing.outbox, marketing_per_week=1))
         assert ask(lanes, id="a") == "queued"

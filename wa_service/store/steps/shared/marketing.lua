@@ -12,7 +12,8 @@ local function with_all_numbers(conversation)
   for _, number in ipairs(redis.call('SMEMBERS', prefix .. 'numbers')) do
     for address in string.gmatch(addresses, '%S+') do
       local name = number .. ':' .. address
-      conversations[redis.call('GET', prefix .. 'alias:' .. name) or name] = true
+      local known = redis.pcall('GET', prefix .. 'alias:' .. name)
+      conversations[type(known) == 'string' and known or name] = true
     end
   end
   return conversations
@@ -22,7 +23,8 @@ end
 local function marketing_since(conversation, since)
   local times = {}
   for each in pairs(with_all_numbers(conversation)) do
-    local flat = redis.call('ZRANGEBYSCORE', marketing_key(each), '(' .. since, '+inf', 'WITHSCORES')
+    -- Keys of a wrong type, of this customer with another number, must not stop this number.
+    local flat = redis.pcall('ZRANGEBYSCORE', marketing_key(each), '(' .. since, '+inf', 'WITHSCORES')
     for i = 2, #flat, 2 do times[#times + 1] = tonumber(flat[i]) end
   end
   table.sort(times)
