@@ -75,8 +75,14 @@ def test_the_answer_that_has_the_confidence_is_asked_for(service: Mock) -> None:
     assert b'name="response_format"\r\n\r\nverbose_json' in service.last_request.body
 
 
-def test_a_service_that_has_no_confidence_is_asked_without_it_from_then_on(service: Mock) -> None:
-    refusal = {"error": {"message": "Only support response_format `text` or `json`", "param": "response_format"}}
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"error": {"message": "Only support response_format `text` or `json`", "param": "response_format"}},
+        {"error": "The output format verbose_json is not available."},
+    ],
+)
+def test_a_service_that_has_no_confidence_is_asked_without_it_from_then_on(service: Mock, refusal: Any) -> None:
     service.post(URL, [{"status_code": 400, "json": refusal}, {"json": {"text": "hi"}}])
     speech = SpeechClient("https://speech.example.com")
 

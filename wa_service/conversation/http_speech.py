@@ -105,7 +105,9 @@ class SpeechClient:
     def _post(self, content: bytes, container: AudioContainer) -> HttpAnswer:
         wanted = self._fields["response_format"]
         answer = self._request(content, container)
-        if answer.status != 200 and b"response_format" in answer.body and wanted != "json":
+        # Services name the field or the format, in words of their own.
+        names_format = b"response_format" in answer.body or _WITH_CONFIDENCE.encode() in answer.body
+        if answer.status != 200 and names_format and wanted != "json":
             self._fields["response_format"] = "json"
             answer = self._request(content, container)
         if answer.status >= 500 or answer.status in _UNAVAILABLE:
