@@ -10,6 +10,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
+from wa_service.whatsapp.http.adapter import WRITE_SECONDS
+
 _MAX_CONNECTIONS = 64
 
 
@@ -33,6 +35,7 @@ class UnixSocketAdapter(HTTPAdapter):
                 except OSError:
                     self.close()
                     raise
+                self.sock.settimeout(WRITE_SECONDS)  # else the connect time-out would apply to the body
 
         class Pool(HTTPConnectionPool):
             """A pool of such connections."""
