@@ -130,8 +130,9 @@ def read_batch(body: Mapping[str, Any], *, schedule_days: int = 35) -> BatchRequ
     if not isinstance(items, list):
         raise _wrong("items", "This must be a list.")
     shared = {"template": body["template"]} if forms == ["template"] else dict(body["message"])
-    # Beside an item's `recipient` Meta would send to this `to`, and an item without address must be refused.
-    shared = {name: value for name, value in shared.items() if name not in ("to", "recipient")}
+    # Beside an item's `recipient` Meta would send to a fixed `to`, and an item without address must be refused.
+    fixed = [name for name in ("to", "recipient") if not any(placeholders(shared.get(name)))]
+    shared = {name: value for name, value in shared.items() if name not in fixed}
     shared |= {name: body[name] for name in _SHARED if body.get(name) is not None}
     if _size(shared) * len(items) > MOST_BYTES:
         raise _wrong(forms[0], f"The message is too large for so many items: {MOST_BYTES >> 20} MiB in total.")

@@ -340,6 +340,14 @@ def test_the_message_of_all_items_has_no_recipient(web: Web, shared: dict[str, s
     ]
 
 
+@pytest.mark.parametrize(("field", "address"), [("to", "447700900123"), ("recipient", "US.13491208655302741918")])
+def test_the_message_of_all_items_may_name_the_value_that_has_the_recipient(web: Web, field: str, address: str) -> None:
+    items = [{"address": address}, {"name": "Ana"}]
+    taken = post(web, {"message": {"text": "hello", field: "{{ address }}"}, "items": items}).json
+    assert [(each["index"], each["errors"][0]["field"]) for each in taken["refused"]] == [(1, "address")]
+    assert [body[field] for body in feed(web)] == [address]
+
+
 @pytest.mark.parametrize(
     ("others", "paused"),
     [
