@@ -42,9 +42,9 @@ class RateCard:
                         raise RateCardError(f"{path} needs the columns country, category and price.")
                     country, category = (str(row[name] or "").strip() for name in ("country", "category"))
                     key = country.upper() or ANY, _category(category) or ANY
-                    if key in prices:
+                    price = _price(row["price"], path, place)
+                    if prices.setdefault(key, price) != price:
                         raise RateCardError(f"{path} has a second price for {' '.join(key)} in line {place}.")
-                    prices[key] = _price(row["price"], path, place)
                     currencies.add(str(row.get("currency") or "").strip().upper())
         except (OSError, UnicodeDecodeError, csv.Error):
             raise RateCardError(f"{path} cannot be read as CSV in UTF-8.") from None

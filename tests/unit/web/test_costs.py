@@ -211,6 +211,12 @@ def test_a_rate_card_that_means_nothing_is_refused(tmp_path: Path, text: str) ->
         RateCard.read(card)
 
 
+def test_a_rate_card_may_have_a_line_twice(tmp_path: Path) -> None:
+    card = tmp_path / "rates.csv"
+    card.write_text("country,category,price\nGB,marketing,0.05\ngb,marketing,0.050\n", encoding="utf-8")
+    assert RateCard.read(card).price("GB", "marketing") == Decimal("0.05")
+
+
 @pytest.mark.parametrize(("theirs", "agrees"), [(1_000, True), (1_009, True), (1_020, False), (0, False)])
 def test_a_settled_day_is_compared_once(web: Web, lines: list[dict[str, Any]], theirs: int, agrees: bool) -> None:
     day = today() - timedelta(days=2)
