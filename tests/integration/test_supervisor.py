@@ -117,6 +117,29 @@ def test_a_reload_for_a_dead_process_takes_its_work_over_too(
     assert second.get("--predecessor") == first["--consumer"]
 
 
+def test_the_work_of_a_process_that_dies_while_it_is_replaced_is_taken_over(
+    supervised: Callable[[str], Supervised], tmp_path: Path
+) -> None:
+    """The first process dies once the second runs, which is ready only then."""
+    one = supervised(
+        "import time\n"
+        "here = pathlib.Path(sys.argv[0]).parent\n"
+        "place = (here / 'lives').read_text().count('\\n')\n"
+        "if place == 1: (here / 'pid').write_text(str(os.getpid()))\n"
+        "while place == 2 and pathlib.Path('/proc', (here / 'pid').read_text()).exists(): time.sleep(0.01)\n"
+        "os.write(int(options['--ready-fd']), b'1')\n"
+        "while place != 1 or not (here / 'die').exists(): time.sleep(0.01)"
+    )
+    eventually(one.lives, within=20)
+    one.process.send_signal(signal.SIGHUP)
+    eventually(lambda: len(one.lives()) == 2, within=20)
+    (tmp_path / "die").touch()
+
+    eventually(lambda: len(one.lives()) == 3, within=20)
+    first, _, third = one.lives()
+    assert third.get("--predecessor") == first["--consumer"]
+
+
 def test_where_no_successor_can_be_started_the_old_process_continues(
     supervised: Callable[[str], Supervised], tmp_path: Path
 ) -> None:

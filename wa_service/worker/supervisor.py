@@ -123,6 +123,9 @@ def _replace(child: _Child, command: Sequence[str], logger: FilteringBoundLogger
         if successor is not None:
             successor.stop()
         return child
+    if child.process.poll() is not None:  # it died meanwhile: only a process that is started for it takes over its work
+        successor.stop()
+        return child
     child.stop()
     logger.info("whatsapp.worker.replaced", consumer=child.consumer, successor=successor.consumer)
     return successor
