@@ -18,8 +18,9 @@ from tests.unit.web.deliveries import CUSTOMER, NUMBER, WABA, delivery, status_o
 from tests.unit.web.test_contact_messages import talk
 from wa_service.conversation.pipeline import PipelineResult
 from wa_service.service.message_story import failure_reason
+from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import MAILBOX_CEILING, Finished, Inbox, ReplyLimit, Work
-from wa_service.store.outbox import SendOutcome
+from wa_service.store.outbox import Outbox, SendOutcome
 from wa_service.store.stored_event import reference
 from wa_service.worker import thread_notes
 
@@ -322,6 +323,31 @@ def test_what_cannot_be_sent_is_told_on_a_page(web: Web, user: ConsoleUser) -> N
     assert "text.body" in answer.text
 
 
+def test_a_text_that_is_refused_stays_in_its_field(web: Web, user: ConsoleUser) -> None:
+    written(web)
+    answer = user.post(f"{user.find(CUSTOMER)}/write", text="<b>" + "x" * 5_000, nonce="n")
+    assert "&lt;b&gt;xx" in re.search("<textarea[^>]*>(.*?)</textarea>", answer.text)[1]
+    assert 'name="nonce" value="n"' not in answer.text
+
+
+def test_a_text_that_may_have_been_queued_is_sent_once_by_its_form(
+    web: Web, user: ConsoleUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stored_without_an_answer(*given: Any, **more: Any) -> None:
+        put(*given, **more)
+        raise StoreUnavailableError("TimeoutError")
+
+    written(web)
+    place, put = user.find(CUSTOMER), Outbox.put
+    with monkeypatch.context() as patched:
+        patched.setattr(Outbox, "put", stored_without_an_answer)
+        answer = user.post(f"{place}/write", text="At your service.", nonce="n")
+    assert answer.status_code == 503
+    form = dict(re.findall(r'name="(nonce)" value="([^"]+)"', answer.text))
+    assert user.post(f"{place}/write", text="At your service.", **form).status_code == 303
+    assert len(web.get("/v1/messages").json["items"]) == 1
+
+
 def test_the_bot_is_paused_and_woken(web: Web, user: ConsoleUser) -> None:
     written(web)
     place = user.find(CUSTOMER)
@@ -390,6 +416,16 @@ def test_a_group_has_no_stop(web: Web, user: ConsoleUser) -> None:
     assert CUSTOMER not in ConsoleUser(web, "reader").page(place)
     assert user.post(f"{place}/stop").status_code == 400
     assert web.runtime.stops.find(group) is None
+
+
+def test_a_participant_of_a_group_without_a_number_is_named_by_their_user_id(web: Web, user: ConsoleUser) -> None:
+    group, user_id = "Y2FwaV9ncm91cDox", "US.13491208655302741918"
+    message = {name: value for name, value in text_message().items() if name != "from"}
+    people = [{"profile": {"name": "Ada"}, "user_id": user_id}]
+    message |= {"group_id": group, "from_user_id": user_id}
+    web.webhook(delivery(value_of(messages=[message], contacts=people)))
+    (place,) = set(re.findall(r'href="/console(/conversations/[^"#]+)"', user.page("/search")))
+    assert f"Customer {user_id}" in text_of(user.page(place))
 
 
 def test_two_roles_see_two_pages(web: Web) -> None:

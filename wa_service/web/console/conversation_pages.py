@@ -139,7 +139,13 @@ class ConversationPages:
         text = request.form.get("text", "").strip()
         if not text:
             raise ProblemError(INVALID, "Type a message first.")
-        self._submit(contact, {"type": "text", "text": {"body": text}})
+        try:
+            self._submit(contact, {"type": "text", "text": {"body": text}})
+        except EXPECTED as error:
+            problem = problem_of(error)
+            nonce = nonce_after(problem)
+            page = render_template("console/write.html", place=place, text=text, problem=problem, nonce=nonce)
+            return respond(page, problem)
         self._guard.changed("write", contact.conversation)
         return see(f"/console/conversations/{place}#end")
 
