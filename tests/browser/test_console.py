@@ -61,6 +61,23 @@ def test_the_way_back_from_a_result_leads_to_the_results(open_console: Open, sit
     expect(page.get_by_role("region", name="Messages")).to_contain_text("Are you there?")
 
 
+def test_the_late_answer_to_an_earlier_search_is_not_shown(open_console: Open, site: ConsoleSite) -> None:
+    """The first search is answered only once the second one is shown."""
+    held: list[Route] = []
+    page = open_console()
+    page.goto(f"{site.url}/console/search")
+    page.route("**/console/search", lambda route: held.append(route), times=1)
+    page.get_by_role("searchbox").fill("an")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("searchbox").fill("Ben Okafor, or nobody")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("heading", name="0 found")).to_be_focused()
+    with page.expect_response("**/console/search"):
+        held[0].continue_()
+    page.evaluate("new Promise(requestAnimationFrame)")
+    expect(page.get_by_role("heading", name="0 found")).to_be_visible()
+
+
 def test_a_search_without_an_answer_leads_to_the_reason(open_console: Open, site: ConsoleSite) -> None:
     page = open_console()
     page.goto(f"{site.url}/console/search")

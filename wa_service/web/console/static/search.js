@@ -6,15 +6,18 @@ import { showTimes } from "./times.js";
 export const searchInPlace = (form) => {
   if (!form) return;
   const field = form.elements.wanted;
+  let latest = 0;
   const search = async () => {
     const wanted = field.value;
+    const own = ++latest;
     let answer;
     try {
       answer = await load(form.action, new URLSearchParams(new FormData(form)));
     } catch {
-      form.submit();
+      if (own === latest) form.submit();
       return;
     }
+    if (own !== latest) return; // the answer to what was searched before
     const fresh = answer.response.querySelector("[data-part=found]");
     if (!fresh) {
       history.replaceState(null, "");
