@@ -1,4 +1,5 @@
--- Store a template's category as an event of Meta's has it, unless a later event was applied. at: its time (ms, 0: now).
+-- Store a template's category as an event of Meta's has it, unless a later event was applied. at: its time (ms, 0:
+-- now).
 -- Return 1, or 0 where a later one was.
 -- args: waba template category at:number
 -- include: allow_when_full clock lifetime template_events

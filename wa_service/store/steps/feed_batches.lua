@@ -1,8 +1,8 @@
 -- Move items of batches into their lanes, a few at a time, in turn between batches. Items are checked here as `put`
 -- checks a bulk send.
--- throughput: of the number; at most twice as many lanes of bulk sends are due · count: of items that one call looks at,
--- divided among the batches · ttl: how long (ms) an item without `until_ms` may wait in its lane · daily_limit: of the
--- business account `waba` · quiet: batch → end (ms) of its quiet hours, one time for all items or one a country.
+-- throughput: of the number; at most twice as many lanes of bulk sends are due · count: of items that one call looks
+-- at, divided among the batches · ttl: how long (ms) an item without `until_ms` may wait in its lane · daily_limit: of
+-- the business account `waba` · quiet: batch → end (ms) of its quiet hours, one time for all items or one a country.
 -- Return how many items were moved.
 -- args: number throughput:number count:number ceiling:number ttl:number retention:number waba daily_limit quiet:json
 -- include: refuse_when_full clock lifetime wake thread events consent identity lane batch record tags enqueue quota item_record stop held_sends dead_letters wrong_types

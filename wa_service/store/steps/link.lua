@@ -1,6 +1,6 @@
 -- Link addresses that Meta, outside any message, says are one person's. who: see `resolve` · moves: whether a number
--- moves here from a contact with other user ids · mark: of Meta's event, whose repeat links nothing: the person may have
--- been erased since ("" none).
+-- moves here from a contact with other user ids · mark: of Meta's event, whose repeat links nothing: the person may
+-- have been erased since ("" none).
 -- Return 1, or 0 where no contact was known and `who` asks for known ones only, a number would have to move, or the
 -- event is known.
 -- args: number who:json moves:flag mark retention:number mark_seconds

@@ -1,5 +1,5 @@
--- Store the categories of a template list, except those of templates whose category changed since Meta was asked for it.
--- at: when that was (ms, 0: now) · categories: of each template its name and category.
+-- Store the categories of a template list, except those of templates whose category changed since Meta was asked for
+-- it. at: when that was (ms, 0: now) · categories: of each template its name and category.
 -- Return how many were stored.
 -- args: waba at:number categories...
 -- include: allow_when_full clock template_events

@@ -1,7 +1,8 @@
--- Pause the running batches of these numbers that send this template ("" any) in this language ("" any), or may send it in
--- several; with digits, only of the number that is displayed as these. mark: of the event that is the cause, whose repeat pauses nothing that was resumed since ("" none) ·
--- waba, about: what the event is about, as in `template_events` ("" no template), at: its time (ms, 0: now). After a
--- later event about it nothing is paused.
+-- Pause the running batches of these numbers that send this template ("" any) in this language ("" any), or may send
+-- it in several; with digits, only of the number that is displayed as these.
+-- mark: of the event that is the cause, whose repeat pauses nothing that was resumed since ("" none) · waba, about:
+-- what the event is about, as in `template_events` ("" no template), at: its time (ms, 0: now). After a later event
+-- about it nothing is paused.
 -- Return how many were paused.
 -- args: template language digits reason mark mark_seconds waba about at:number numbers...
 -- include: allow_when_full clock lifetime thread events batch template_events

@@ -4,9 +4,9 @@
 -- see `resolve`; one address, because only Meta provides aliases · take: send although another application owns the
 -- thread · stops: digests of the recipient's addresses · marketing_per_week: marketing templates a customer may get (0:
 -- no limit).
--- Without room in the template quota a bulk send is queued and waits, others are refused. A send with a future `send_at`
--- is stored outside the lanes; `due` checks lane, quota and owner at that time. A marketing template to a stopped
--- customer is refused, unless the send has `despite_stop`.
+-- Without room in the template quota a bulk send is queued and waits, others are refused. A send with a future
+-- `send_at` is stored outside the lanes; `due` checks lane, quota and owner at that time. A marketing template to a
+-- stopped customer is refused, unless the send has `despite_stop`.
 -- Return {"not_owner"}, {"stopped"}, {"marketing_limit", ms}, {"queued", id}, {"scheduled", id}, {"replayed", id},
 -- {"waiting", id}, {"conflict", id}, {"full"}, {"unsent_bytes"} or {"quota", ms}.
 -- args: send:json retention:number idempotency fingerprint wait_ms ceiling:number waba daily_limit opens:flag who:json take:flag stops:json marketing_per_week:number

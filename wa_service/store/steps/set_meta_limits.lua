@@ -1,5 +1,5 @@
--- Store what Meta says of a number or account: limits, which override the configured ones, and the displayed number. at: when (s,
--- 0 unknown); what is older than what is stored changes nothing, as webhooks may come late.
+-- Store what Meta says of a number or account: limits, which override the configured ones, and the displayed number.
+-- at: when (s, 0 unknown); what is older than what is stored changes nothing, as webhooks may come late.
 -- Return 1, or 0 where it is older.
 -- args: number_or_waba at:number facts...
 -- include: clock

@@ -1,8 +1,8 @@
 -- Apply a status from Meta to a send. The send is found by our id (biz_opaque_callback_data), else by its wamid; the
 -- record's s:<status> detects duplicates. mark: digest of number and wamid · status: Meta's, also one without a rank ·
 -- error, pricing: JSON ("" none) · participant: of a group ("" none) · subject: the digest of the payment or call that
--- it is about ("" none) · code: of the error (0 none) · country: of the customer ("" unknown), for costs · foreign: JSON
--- to store where the send is not ours · recipient: of another system's send, JSON, see `resolve` ("" none, or the
+-- it is about ("" none) · code: of the error (0 none) · country: of the customer ("" unknown), for costs · foreign:
+-- JSON to store where the send is not ours · recipient: of another system's send, JSON, see `resolve` ("" none, or the
 -- status has an id of ours) · event: a JSON object for the events stream, to which id, message_type, tag and
 -- biz_opaque_callback_data are added where the send is ours · waba: the business account, whose template is paused
 -- where the status says so.

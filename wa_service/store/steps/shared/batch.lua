@@ -95,7 +95,8 @@ local NOT_SENT = { canceled = true, ['failed:customer_stopped'] = true, ['failed
 local function was_sent(what) return not OPEN[what] and not NOT_SENT[what] end
 local function has_failed(what) return string.sub(what, 1, 7) == 'failed:' and not NOT_SENT[what] end
 
--- append_batch_event(batch, state, reason): append to the events stream, and to the list from which a worker logs and counts.
+-- append_batch_event(batch, state, reason): append to the events stream, and to the list from which a worker logs and
+-- counts.
 local function append_batch_event(batch, state, reason)
   local v = redis.call('HMGET', batch_key(batch), 'tag', 'total', 'retention')
   local facts = { id = batch, state = state, reason = reason, tag = v[1] or nil, total = tonumber(v[2] or 0) }

@@ -4,8 +4,8 @@
 local COSTS_SECONDS = 34560000 -- 400 days: a month compares with the same month of the year before
 local MOST_KINDS = 20000 -- bounds the hash where each message has a tag of its own
 
--- count_cost(id, pricing, country, at, participant) -> "category\ttype", or '' where nothing was counted. pricing: JSON;
--- at: ms; participant: of a group ('' none).
+-- count_cost(id, pricing, country, at, participant) -> "category\ttype", or '' where nothing was counted. pricing:
+-- JSON; at: ms; participant: of a group ('' none).
 local function count_cost(id, pricing, country, at, participant)
   local record = prefix .. 'record:' .. id
   local v = redis.call('HMGET', record, 'pricing', 'costed', 'n', 'batch', 'tag')

@@ -58,8 +58,8 @@ local function waits_for_quota(lane)
   return redis.call('HEXISTS', prefix .. 'record:' .. redis.call('LINDEX', lane, 0), 'waits_for_quota') == 1
 end
 
--- enter_lane(number, conversation, id, urgent, at_head): add a record to its lane. A new head does not wait for the time
--- of the former one.
+-- enter_lane(number, conversation, id, urgent, at_head): add a record to its lane. A new head does not wait for the
+-- time of the former one.
 local function enter_lane(number, conversation, id, urgent, at_head)
   local lane = prefix .. 'lane:' .. conversation
   local length = redis.call(at_head and 'LPUSH' or 'RPUSH', lane, id)
@@ -80,8 +80,8 @@ local function enter_lane(number, conversation, id, urgent, at_head)
   end
 end
 
--- drop_from_lane(number, conversation, id): remove a record that is not being sent from any place in its lane. If it was
--- the head, the next one does not wait for its retry.
+-- drop_from_lane(number, conversation, id): remove a record that is not being sent from any place in its lane. If it
+-- was the head, the next one does not wait for its retry.
 local function drop_from_lane(number, conversation, id)
   local lane = prefix .. 'lane:' .. conversation
   local was_head = redis.call('LINDEX', lane, 0) == id

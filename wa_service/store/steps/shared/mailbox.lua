@@ -28,8 +28,8 @@ local function take_out(conversation, event, other)
   return true
 end
 
--- waiting_events(conversation, id) -> the events of the message with this id (JSON text): several where its content came
--- after it.
+-- waiting_events(conversation, id) -> the events of the message with this id (JSON text): several where its content
+-- came after it.
 local function waiting_events(conversation, id)
   local wanted, found = '"i":' .. id .. ',', {}
   for _, event in ipairs(redis.call('ZRANGE', prefix .. 'mailbox:' .. conversation, 0, -1)) do

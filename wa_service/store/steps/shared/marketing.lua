@@ -3,8 +3,8 @@
 local WEEK_MS = 604800000
 local function marketing_key(conversation) return prefix .. 'marketing:' .. conversation end
 
--- with_all_numbers(conversation) -> the set of the customer's conversations. Their ids may differ: each is made from the
--- address that came first.
+-- with_all_numbers(conversation) -> the set of the customer's conversations. Their ids may differ: each is made from
+-- the address that came first.
 local function with_all_numbers(conversation)
   local conversations = { [conversation] = true }
   local addresses = redis.call('HGET', prefix .. 'contact:' .. conversation, 'addresses')

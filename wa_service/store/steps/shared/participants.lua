@@ -1,5 +1,6 @@
 -- The statuses of a group message by participant: the record's `participants` is JSON, address → status → when (ms),
--- with `code` where it failed, and `costed` where its cost was counted. Meta sends statuses for each participant, but not how many participants there are.
+-- with `code` where it failed, and `costed` where its cost was counted. Meta sends statuses for each participant, but
+-- not how many participants there are.
 local MOST_PARTICIPANTS = 64
 
 -- add_participant_status(record, participant, status, at, code) -> all participants, or nil for a known status.

@@ -16,8 +16,8 @@ local function push_thread(conversation, entry, retention)
   refresh_ttl(recent, retention)
 end
 
--- push_note(conversation, note, retention, quiet): append a note, a JSON object, with the time ("" none). quiet: why its
--- automatic replies were not sent, or nil.
+-- push_note(conversation, note, retention, quiet): append a note, a JSON object, with the time ("" none). quiet: why
+-- its automatic replies were not sent, or nil.
 local function push_note(conversation, note, retention, quiet)
   if note == '' then return end
   local facts = '"at":' .. string.format('%.0f', wall) .. (quiet and ',"quiet":"' .. quiet .. '"' or '')
