@@ -14,6 +14,7 @@ LARGEST_MESSAGE: Final = 128 * 1024
 NDJSON: Final = "application/x-ndjson"
 NDJSON_TYPES: Final = frozenset({NDJSON, "application/ndjson", "application/jsonl"})
 """One JSON text per line. No media type is registered for it, so clients send several."""
+_COMPRESSIONS: Final = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"})
 
 
 def whole_body(most: int) -> bytes:
@@ -22,7 +23,9 @@ def whole_body(most: int) -> bytes:
     Raises:
         ProblemError: it is larger, or compressed.
     """
-    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+    # Some programs name a character set here, beside a body that is not compressed.
+    codings = {coding.strip() for coding in request.headers.get("Content-Encoding", "").lower().split(",")}
+    if codings & _COMPRESSIONS:
         raise ProblemError(MEDIA_TYPE, "Send the body uncompressed, without Content-Encoding.")
     # One byte more than allowed: werkzeug truncates a chunked body at its limit without an error.
     request.max_content_length = most + 1

@@ -176,6 +176,14 @@ def test_a_compressed_body_is_of_an_unsupported_type(web: Web, path: str, conten
     assert (answer.status_code, answer.json["detail"]) == (415, "Send the body uncompressed, without Content-Encoding.")
 
 
+@pytest.mark.parametrize("coding", ["", "identity", "UTF-8", "utf-8, identity"])
+def test_a_body_that_is_not_compressed_is_read_whatever_its_encoding_is_called(web: Web, coding: str) -> None:
+    """.NET and Java programs name the character set in Content-Encoding."""
+    headers = KEYS["boss"] | {"Content-Encoding": coding}
+    answer = web.client.post("/v1/messages", json={"to": CUSTOMER, "text": "hello"}, headers=headers)
+    assert answer.status_code in {200, 202}
+
+
 CUSTOMERS_MESSAGES: list[dict[str, Any]] = [
     {"type": "text", "text": {"body": "hello"}, "context": {"from": CUSTOMER, "id": "wamid.X"}},
     {"type": "image", "image": {"id": "1", "mime_type": "image/jpeg", "sha256": "x", "caption": "hello"}},
