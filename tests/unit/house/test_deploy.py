@@ -188,15 +188,31 @@ def replicated_services() -> dict[str, Any]:
     return services
 
 
+def start_of(server: str, directory: Path) -> list[str]:
+    """Return the command that a container starts with, up to the server itself, with a directory of ours."""
+    shell, option, script = replicated_services()[server]["command"]
+    script = re.sub("/run/secrets/[a-z_]+", str(directory / "secret"), script)
+    script = script.replace("/etc", str(DEPLOY)).replace("/data", str(directory))
+    return [shell, option, script.replace("exec valkey-server", "true")]
+
+
+@pytest.mark.parametrize("server", ["valkey-1", "valkey-2", "sentinel-1"])
+def test_a_start_without_the_secret_leaves_no_configuration_without_password(tmp_path: Path, server: str) -> None:
+    """It would be kept, and the server would have no password for ever."""
+    start = start_of(server, tmp_path)
+    subprocess.run(start, check=True, stderr=subprocess.DEVNULL)
+    (tmp_path / "secret").write_text("requirepass a\n", encoding="utf-8")
+    subprocess.run(start, check=True)
+    config = tmp_path / f"{server.partition('-')[0]}.conf"
+    assert "requirepass a" in config.read_text(encoding="utf-8").splitlines()
+
+
 @pytest.mark.parametrize(("server", "is_replica"), [("valkey-1", False), ("valkey-2", True), ("valkey-3", True)])
 def test_a_server_keeps_the_role_that_sentinel_gave_it(tmp_path: Path, server: str, is_replica: bool) -> None:
     """Else a primary that began as a replica restarts as the replica of its replica, and there is no primary."""
-    shell, option, script = replicated_services()[server]["command"]
-    assert "--replicaof" not in script
+    start = start_of(server, tmp_path)
+    assert "--replicaof" not in start[-1]
     (tmp_path / "secret").write_text("requirepass a\nmasterauth a", encoding="utf-8")
-    for path, ours in (("/etc", DEPLOY), ("/run/secrets/valkey_conf", tmp_path / "secret"), ("/data", tmp_path)):
-        script = script.replace(path, str(ours))
-    start = [shell, option, script.replace("exec valkey-server", "true")]
     config = tmp_path / "valkey.conf"
     subprocess.run(start, check=True)
     lines = config.read_text(encoding="utf-8").splitlines()
