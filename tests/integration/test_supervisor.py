@@ -140,6 +140,22 @@ def test_the_work_of_a_process_that_dies_while_it_is_replaced_is_taken_over(
     assert third.get("--predecessor") == first["--consumer"]
 
 
+def test_the_work_of_a_process_whose_successor_could_not_take_it_over_is_taken_over_by_the_next(
+    supervised: Callable[[str], Supervised],
+) -> None:
+    """The second process ends before it is ready."""
+    one = supervised(
+        "import time\n"
+        "place = (pathlib.Path(sys.argv[0]).parent / 'lives').read_text().count('\\n')\n"
+        "if place == 2: sys.exit(3)\n"
+        "os.write(int(options['--ready-fd']), b'1')\n"
+        "if place > 2: time.sleep(600)"
+    )
+    eventually(lambda: len(one.lives()) == 3, within=20)
+    first, second, third = one.lives()
+    assert (second["--predecessor"], third["--predecessor"]) == (first["--consumer"], first["--consumer"])
+
+
 def test_where_no_successor_can_be_started_the_old_process_continues(
     supervised: Callable[[str], Supervised], tmp_path: Path
 ) -> None:

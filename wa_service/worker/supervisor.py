@@ -79,7 +79,8 @@ def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "wor
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         gevent.signal_handler(number, signals.put, number)
     child = _Child(command)
-    dead: _Child | None = None
+    dead: _Child | None = None  # whose work the next process takes over
+    is_started = True
     backoff = RestartBackoff()
     while True:
         try:
@@ -97,13 +98,16 @@ def supervise(command: Sequence[str] = (sys.executable, "-m", "wa_service", "wor
         lived, worked = time.monotonic() - child.started, child.has_worked(READ_SECONDS)
         if status > 0 and dead is None and not worked:
             return int(status)  # it has logged why it cannot start
-        if child is dead:
-            gevent.sleep(START_AGAIN_SECONDS)
-        else:
+        if is_started:
             logger.error("whatsapp.worker.died", status=status, seconds=round(lived, 1))
             gevent.sleep(backoff.next_pause(worked=worked, lived=lived))
-        dead = child
-        child = _start(command, logger, dead) or dead
+        else:
+            gevent.sleep(START_AGAIN_SECONDS)
+        if worked or dead is None:
+            dead = child  # else it ended before it took over, and the work of the one before it still waits
+        successor = _start(command, logger, dead)
+        is_started = successor is not None
+        child = successor or child
 
 
 def _start(command: Sequence[str], logger: FilteringBoundLogger, predecessor: _Child | None = None) -> _Child | None:
