@@ -156,6 +156,23 @@ def test_the_work_of_a_process_whose_successor_could_not_take_it_over_is_taken_o
     assert (second["--predecessor"], third["--predecessor"]) == (first["--consumer"], first["--consumer"])
 
 
+def test_the_work_of_a_process_that_does_not_end_by_itself_is_taken_over(
+    supervised: Callable[[str], Supervised],
+) -> None:
+    """As where it hangs, and is killed after its time."""
+    one = supervised(
+        "import signal\nsignal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))\n"
+        + READY
+        + "time.sleep(600)"
+    )
+    eventually(one.lives, within=20)
+    one.process.send_signal(signal.SIGHUP)
+
+    eventually(lambda: len(one.lives()) == 3, within=20)
+    first, _, third = one.lives()
+    assert third.get("--predecessor") == first["--consumer"]
+
+
 def test_where_no_successor_can_be_started_the_old_process_continues(
     supervised: Callable[[str], Supervised], tmp_path: Path
 ) -> None:

@@ -27,6 +27,8 @@ STOP_SECONDS = 32.0
 START_AGAIN_SECONDS = 1.0
 # Enough for a dead process: what it wrote is in the pipe already.
 READ_SECONDS = 0.1
+# Exit statuses of a process that released its work, or was stopped before it had any.
+_STOPPED = frozenset({0, -signal.SIGTERM})
 
 
 class _Child:
@@ -127,9 +129,11 @@ def _replace(child: _Child, command: Sequence[str], logger: FilteringBoundLogger
         if successor is not None:
             successor.stop()
         return child
-    if child.process.poll() is not None:  # it died meanwhile: only a process that is started for it takes over its work
+    has_ended = child.process.poll() is not None
+    child.stop()
+    # It died meanwhile, or did not end by itself: only a process that is started for it takes over its work.
+    if has_ended or child.process.returncode not in _STOPPED:
         successor.stop()
         return child
-    child.stop()
     logger.info("whatsapp.worker.replaced", consumer=child.consumer, successor=successor.consumer)
     return successor
