@@ -458,6 +458,13 @@ class TestRepliesThatWait:
         sends = ReplySends(DAY_MS).make(work.stored, texts, address=piece.addresses[0])
         assert lanes.inbox.finish(work, "p", sends)
 
+    def hold(self, lanes: Lanes, piece: Piece) -> str:
+        """Handle a message with the reply "one", which is held; return its id."""
+        self.wait(lanes, piece, "one")
+        (leaving,) = lanes.grant()
+        lanes.outbox.done(NUMBER, leaving, SendOutcome("held", delay=60.0, reason="template_paused"))
+        return str(leaving.id)
+
     def leave(self, lanes: Lanes) -> list[tuple[str, str]]:
         """Where what waits goes, and what it says, in order."""
         sent: list[tuple[str, str]] = []
@@ -554,13 +561,27 @@ class TestRepliesThatWait:
         goes_to: str,
     ) -> None:
         """A tool may answer with a template, and Meta may have paused it."""
-        self.wait(lanes, message(**wrote, timestamp=self.NOW - 9), "one")
-        (leaving,) = lanes.grant()
-        lanes.outbox.done(NUMBER, leaving, SendOutcome("held", delay=60.0, reason="template_paused"))
+        leaving = self.hold(lanes, message(**wrote, timestamp=self.NOW - 9))
         handled(lanes, change(self.NOW - 5))
-        redis_client.zadd(f"{PREFIX}scheduled:{NUMBER}", {leaving.id: 0})
+        redis_client.zadd(f"{PREFIX}scheduled:{NUMBER}", {leaving: 0})
         assert Schedule(lanes.outbox).move_due(NUMBER, 9).moved == 1
         assert self.leave(lanes) == [(goes_to, "one")]
+
+    def test_one_that_was_held_follows_its_customer_through_two_joins(
+        self, lanes: Lanes, redis_client: redis.Redis
+    ) -> None:
+        oldest = handled(lanes, message(OLD))
+        handled(lanes, message(NEW))
+        leaving = self.hold(lanes, message("", user_id="GB.1"))
+        handled(lanes, message(NEW, user_id="GB.1"))
+        lanes.outbox.put(send(OLD))
+        (grant,) = lanes.grant()
+        lanes.outbox.done(NUMBER, grant, SendOutcome("accepted", wamid="wamid.A", wa_id=NEW))
+        handled(lanes, rotation("GB.1", "GB.2"))
+        redis_client.zadd(f"{PREFIX}scheduled:{NUMBER}", {leaving: 0})
+        assert Schedule(lanes.outbox).move_due(NUMBER, 9).moved == 1
+        assert redis_client.hget(NAMES.record(leaving), "c") == oldest.encode()
+        assert self.leave(lanes) == [("GB.2", "one")]
 
     def test_what_is_being_sent_stays_as_it_left(self, lanes: Lanes) -> None:
         self.wait(lanes, message(OLD, timestamp=self.NOW - 9), "one", "two")

@@ -214,7 +214,11 @@ local function merge_contact(number, older, newer, retention)
     if value then redis.call('HSETNX', before, field, value) end
   end
   index_name(older, redis.call('HGET', before, 'name') or '', retention)
-  for other in words(newer, 'joined') do add_word(older, 'joined', other) end
+  -- Conversations that were merged into the newer one lead to the older one at once: readers follow one step.
+  for other in words(newer, 'joined') do
+    add_word(older, 'joined', other)
+    redis.call('SET', prefix .. 'joined:' .. other, older, 'XX', 'EX', retention)
+  end
   add_word(older, 'joined', newer)
   redis.call('SET', prefix .. 'joined:' .. newer, older, 'EX', retention)
 end
