@@ -583,6 +583,18 @@ class TestRepliesThatWait:
         assert redis_client.hget(NAMES.record(leaving), "c") == oldest.encode()
         assert self.leave(lanes) == [("GB.2", "one")]
 
+    def test_one_that_was_held_creates_no_contact_that_never_ends(
+        self, lanes: Lanes, redis_client: redis.Redis
+    ) -> None:
+        """Its customer's contact has expired meanwhile."""
+        leaving = self.hold(lanes, message(OLD, timestamp=self.NOW - 9))
+        redis_client.hset(NAMES.record(leaving), "type", "template")
+        redis_client.delete(NAMES.contact(f"{NUMBER}:{OLD}"))
+        redis_client.zadd(f"{PREFIX}scheduled:{NUMBER}", {leaving: 0})
+        assert Schedule(lanes.outbox).move_due(NUMBER, 9).moved == 1
+        assert redis_client.ttl(NAMES.contact(f"{NUMBER}:{OLD}")) != -1
+        assert self.leave(lanes) == [(OLD, "one")]
+
     def test_what_is_being_sent_stays_as_it_left(self, lanes: Lanes) -> None:
         self.wait(lanes, message(OLD, timestamp=self.NOW - 9), "one", "two")
         (leaving,) = lanes.grant()

@@ -31,7 +31,10 @@ local function move(id, conversation, is_reply)
   if opens then
     local _, reservation = reserve(waba, conversation, daily_limit, false)
     if reservation then redis.call('HSET', record, 'reservation', reservation) end
-    redis.call('HSET', contact_key(conversation), 'quota', waba)
+    -- A reply creates no contact where its customer's has expired.
+    if redis.call('EXISTS', contact_key(conversation)) == 1 then
+      redis.call('HSET', contact_key(conversation), 'quota', waba)
+    end
   end
   raise_status(id, 'queued', wall)
   redis.call('ZADD', prefix .. 'sends', 'NX', wall, id) -- `trim` may have removed it meanwhile
