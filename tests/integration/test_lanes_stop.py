@@ -518,6 +518,14 @@ class TestWeek:
         assert ask(lanes) == "queued"
         assert len(lanes.grant()) == 1
 
+    def test_nor_does_one_of_this_number_stop_the_others_of_it(
+        self, marketing: Lanes, redis_client: redis.Redis
+    ) -> None:
+        lanes = replace(marketing, outbox=replace(marketing.outbox, marketing_per_week=1))
+        redis_client.sadd(f"{PREFIX}marketing:{NUMBER}:{CUSTOMER}", "what is this")
+        assert [ask(lanes), ask(lanes, "15551239999")] == ["queued", "queued"]
+        assert len(lanes.grant(count=2)) == 2
+
     def test_what_meta_refused_is_not_counted_and_what_is_tried_again_once(self, marketing: Lanes) -> None:
         lanes = replace(marketing, outbox=replace(marketing.outbox, marketing_per_week=1))
         assert ask(lanes, id="a") == "queued"

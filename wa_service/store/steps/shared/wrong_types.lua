@@ -1,6 +1,7 @@
 -- A key of a wrong type, left by another version or written by hand, must not stop other conversations: it is renamed,
 -- and a dead letter reports it.
-local CONVERSATION_TYPES = { mailbox = 'zset', conv = 'hash', lane = 'list', contact = 'hash', pair = 'string' }
+local CONVERSATION_TYPES = { mailbox = 'zset', conv = 'hash', lane = 'list', contact = 'hash', pair = 'string',
+  marketing = 'zset' }
 
 local function set_aside(key, family, expected, conversation, retention)
   local found = redis.call('TYPE', key).ok
