@@ -16,7 +16,13 @@ from wa_service.store.flusher import Command, StoreUnavailableError
 from wa_service.store.inbox import Inbox
 from wa_service.store.keys import mark, template_key
 from wa_service.store.template_categories import TemplateCategories
-from wa_service.store.template_pauses import FIRST_PAUSE, SECOND_PAUSE, TemplatePauses, quality_key
+from wa_service.store.template_pauses import (
+    FIRST_PAUSE,
+    SECOND_PAUSE,
+    TemplatePauses,
+    number_quality_key,
+    quality_key,
+)
 from wa_service.whatsapp.webhooks.events import ManagementEvent, Piece, parse_piece
 from wa_service.whatsapp.webhooks.history import ADDRESS_BOOK_FIELD, named_contacts
 from wa_service.whatsapp.webhooks.identity import callers, identities_of_update
@@ -26,6 +32,7 @@ from wa_service.whatsapp.webhooks.management_events import digits_only
 LONGEST_NAME = 64
 _TIMESTAMP = re.compile(rb'"timestamp":"?[1-9]')
 _PAUSED_TEMPLATES = {"PAUSED": "template_paused", "DISABLED": "template_disabled"}
+_NUMBER_QUALITY = frozenset({"FLAGGED", "UNFLAGGED"})
 # Sends of a disabled template are released too, so that they fail with Meta's error.
 _RELEASING = frozenset({"APPROVED", "REINSTATED", "DISABLED", "DELETED"})
 
@@ -154,8 +161,17 @@ class AccountEvents:
             reason = _PAUSED_TEMPLATES.get(template.status, "quality_red")
             about = {"template": template.name, "language": template.language, "waba": self._template_pauses.waba}
             about["about"] = key if is_paused else quality_key(key)
-        elif piece.field == "phone_number_quality_update" and event.event == "FLAGGED" and event.display_phone_number:
-            reason, about = "quality_red", {"digits": event.display_phone_number}
+        elif (
+            piece.field == "phone_number_quality_update"
+            and event.event in _NUMBER_QUALITY
+            and event.display_phone_number
+        ):
+            key = number_quality_key(event.display_phone_number)
+            if event.event != "FLAGGED":
+                command = self._template_pauses.note_event(key, at=event.timestamp)
+                return [PendingWrite(command, piece, check_linked)]
+            reason = "quality_red"
+            about = {"digits": event.display_phone_number, "waba": self._template_pauses.waba, "about": key}
         else:
             return []
         command = self._batches.pause_where(

@@ -20,6 +20,11 @@ def quality_key(template: str) -> str:
     return f"quality {template}"
 
 
+def number_quality_key(digits: str) -> str:
+    """Return what an event about the quality of the number with these displayed digits is about."""
+    return f"number {digits}"
+
+
 @dataclass(frozen=True, slots=True)
 class TemplatePauses:
     """The paused templates of a business account; `numbers` are our phone number ids."""
@@ -44,7 +49,8 @@ class TemplatePauses:
 
     def note_event(self, about: str, *, at: int = 0) -> Command:
         """Return the command that notes the Unix time (0: now) of an event about a template's status (its
-        `template_key`) or quality (`quality_key`), so that an older one pauses nothing. Result: 1 or 0.
+        `template_key`) or quality (`quality_key`), or a number's (`number_quality_key`), so that an older one pauses
+        nothing. Result: 1 or 0.
         """
         return self.store.step("note_template_event", waba=self.waba, about=about, at=at * 1000)
 

@@ -394,6 +394,18 @@ def test_what_comes_after_its_end_pauses_no_batch(
     assert web.get(f"/v1/batches/{batch}").json["state"] == state
 
 
+@pytest.mark.parametrize(("digits", "state"), [("15550783881", "running"), ("15550783882", "paused")])
+def test_nor_does_a_number_that_is_red_no_longer(web: Web, digits: str, state: str) -> None:
+    web.runtime.store.run([web.runtime.events.set_display_number(NUMBER, "15550783881")])
+    batch = post(web, {"template": {"name": "spring", "language": "en_US"}, "items": [ANA]}).json["id"]
+    now = int(time.time())
+    for event, number, at in (("UNFLAGGED", digits, now - 100), ("FLAGGED", "15550783881", now - 200)):
+        change = {"field": "phone_number_quality_update", "value": {"event": event, "display_phone_number": number}}
+        entry = {"id": WABA, "time": at, "changes": [change]}
+        assert web.webhook({"object": "whatsapp_business_account", "entry": [entry]}).status_code == 200
+    assert web.get(f"/v1/batches/{batch}").json["state"] == state
+
+
 def test_an_event_that_comes_again_pauses_no_batch_that_was_resumed(web: Web) -> None:
     name = post(web, {"template": {"name": "spring", "language": "en_US"}, "items": [ANA]}).json["id"]
     value = {"new_quality_score": "RED", "message_template_name": "spring", "message_template_id": 1}

@@ -1,6 +1,6 @@
 -- Meta's events about templates come in any order, and more than once: template_events:<waba> has the time of the
 -- latest that was applied, by template for its status, by "quality <template>" for its quality, by `category_event` for
--- its category.
+-- its category; by "number <digits>" for the quality of a number.
 local TEMPLATE_EVENTS_SECONDS = 604800
 local function category_event(template) return 'category ' .. template end
 
