@@ -18,6 +18,7 @@ from tests.unit.web.deliveries import CUSTOMER, NUMBER, WABA, delivery, status_o
 from tests.unit.web.test_contact_messages import talk
 from wa_service.conversation.pipeline import PipelineResult
 from wa_service.service.message_story import failure_reason
+from wa_service.store.events import Events
 from wa_service.store.flusher import StoreUnavailableError
 from wa_service.store.inbox import MAILBOX_CEILING, Finished, Inbox, ReplyLimit, Work
 from wa_service.store.outbox import Outbox, SendOutcome
@@ -330,17 +331,18 @@ def test_a_text_that_is_refused_stays_in_its_field(web: Web, user: ConsoleUser) 
     assert 'name="nonce" value="n"' not in answer.text
 
 
+@pytest.mark.parametrize(("part", "writes"), [(Outbox, "put"), (Events, "console")])
 def test_a_text_that_may_have_been_queued_is_sent_once_by_its_form(
-    web: Web, user: ConsoleUser, monkeypatch: pytest.MonkeyPatch
+    web: Web, user: ConsoleUser, monkeypatch: pytest.MonkeyPatch, part: type, writes: str
 ) -> None:
     def stored_without_an_answer(*given: Any, **more: Any) -> None:
-        put(*given, **more)
+        write(*given, **more)
         raise StoreUnavailableError("TimeoutError")
 
     written(web)
-    place, put = user.find(CUSTOMER), Outbox.put
+    place, write = user.find(CUSTOMER), getattr(part, writes)
     with monkeypatch.context() as patched:
-        patched.setattr(Outbox, "put", stored_without_an_answer)
+        patched.setattr(part, writes, stored_without_an_answer)
         answer = user.post(f"{place}/write", text="At your service.", nonce="n")
     assert answer.status_code == 503
     form = dict(re.findall(r'name="(nonce)" value="([^"]+)"', answer.text))

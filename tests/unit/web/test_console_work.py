@@ -310,8 +310,9 @@ class TestTemplatesWithCodes:
                 assert 'role="alert"' in answer.text
                 assert 'name="nonce" value="n"' not in answer.text
 
+    @pytest.mark.parametrize(("part", "writes"), [(Outbox, "put"), (Events, "console")])
     def test_a_form_that_may_have_been_submitted_keeps_its_nonce(
-        self, start_web: Start, monkeypatch: pytest.MonkeyPatch
+        self, start_web: Start, monkeypatch: pytest.MonkeyPatch, part: type, writes: str
     ) -> None:
         def away(*_: Any, **__: Any) -> None:
             raise StoreUnavailableError("TimeoutError")
@@ -319,11 +320,18 @@ class TestTemplatesWithCodes:
         with requests_mock.Mocker() as meta:
             meta.get(requests_mock.ANY, json={"data": [TEMPLATE]})
             web = start_web()
+            written(web)
             user = ConsoleUser(web)
-            form = {"to": CUSTOMER, "header-0-1": "A", "body-0-1": "Ada", "body-0-2": "now", "button-0-1": "A"}
-            monkeypatch.setattr(Outbox, "put", away)
-            answer = user.post("/templates/order_update/en_US", do="send", nonce="n", **form)
-            assert (answer.status_code, 'name="nonce" value="n"' in answer.text) == (503, True)
+            values = {"header-0-1": "A", "body-0-1": "Ada", "body-0-2": "now", "button-0-1": "A"}
+            named = {"name": "order_update", "language": "en_US"}
+            forms = (
+                ("/templates/order_update/en_US", {"to": CUSTOMER}),
+                (f"{user.find(CUSTOMER)}/template", named),
+            )
+            monkeypatch.setattr(part, writes, away)
+            for path, form in forms:
+                answer = user.post(path, do="send", nonce="n", **form, **values)
+                assert (answer.status_code, 'name="nonce" value="n"' in answer.text) == (503, True)
 
 
 def test_a_sentence_is_tried_on_the_script(user: ConsoleUser) -> None:

@@ -141,12 +141,12 @@ class ConversationPages:
             raise ProblemError(INVALID, "Type a message first.")
         try:
             self._submit(contact, {"type": "text", "text": {"body": text}})
+            self._guard.changed("write", contact.conversation)
         except EXPECTED as error:
             problem = problem_of(error)
             nonce = nonce_after(problem)
             page = render_template("console/write.html", place=place, text=text, problem=problem, nonce=nonce)
             return respond(page, problem)
-        self._guard.changed("write", contact.conversation)
         return see(f"/console/conversations/{place}#end")
 
     @allow("session: send")
@@ -168,9 +168,9 @@ class ConversationPages:
             not_found("There is no such template.")
         try:
             self._submit(contact, {"type": "template", "template": template_message(definition, values)})
+            self._guard.changed("write", contact.conversation, template=name[:512])
         except EXPECTED as error:
             return self._template_form(place, contact, name, language, values, shown=True, problem=problem_of(error))
-        self._guard.changed("write", contact.conversation, template=name[:512])
         return see(f"/console/conversations/{place}#end")
 
     @allow("session: send")

@@ -111,9 +111,9 @@ class ManagementPages:
             sent = self._services.send.submit(
                 body, priority=Priority.SINGLE, idempotency=key, wait=self._services.send_wait
             )
+            self._guard.changed("template test", template=name[:512])
         except EXPECTED as error:
             return self._test_form(name, language, values, shown=True, problem=problem_of(error))
-        self._guard.changed("template test", template=name[:512])
         return see(f"/console/messages/r{sent.id}")
 
     @allow("session: read")
