@@ -356,19 +356,23 @@ def test_an_erasure_that_was_interrupted_is_continued_by_the_next(
     assert not redis_client.exists(NAMES.record("answer"), NAMES.of("erasures"))
 
 
-def interrupted(contacts: Contacts, monkeypatch: pytest.MonkeyPatch, store: Store, *, ago: float) -> None:
-    """Erase the customer, interrupted after the first step, so many seconds ago."""
+def interrupted(
+    contacts: Contacts, monkeypatch: pytest.MonkeyPatch, store: Store, *, ago: float, after: int = 1
+) -> None:
+    """Erase the customer, interrupted after so many steps, so many seconds ago."""
 
     def fails(_: Eraser) -> None:
         raise StoreUnavailableError
 
     with monkeypatch.context() as failing:
-        failing.setattr(Eraser, "STEPS", (Eraser.STEPS[0], (fails, ())))
+        failing.setattr(Eraser, "STEPS", (*Eraser.STEPS[:after], (fails, ())))
         with pytest.raises(StoreUnavailableError):
             contacts.forget(CUSTOMER)
     [(name, noted)] = fields(store.do("HGETALL", NAMES.of("erasures"))).items()
     began, _, person = noted.partition(" ")
     store.do("HSET", NAMES.of("erasures"), name, f"{int(began) - int(ago * 1000)} {person}")
+    for record in store.do("ZRANGE", NAMES.sends, 0, -1):
+        store.do("ZINCRBY", NAMES.sends, -int(ago * 1000), record)
 
 
 def retention(lanes: Lanes, contacts: Contacts) -> RetentionWorker:
@@ -438,6 +442,19 @@ def test_nor_of_one_who_comes_back_under_another_address_of_theirs(
 def test_nor_what_was_sent_to_them_since(lanes: Lanes, contacts: Contacts, monkeypatch: pytest.MonkeyPatch) -> None:
     lanes.admit(message(CUSTOMER, WORDS))
     interrupted(contacts, monkeypatch, lanes.store, ago=901)
+    lanes.outbox.put(send(CUSTOMER, id="new"))
+
+    retention(lanes, contacts).run_once()
+
+    assert [grant.id for grant in lanes.grant()] == ["new"]
+
+
+def test_nor_where_their_contact_was_not_erased_yet(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lanes.admit(message(CUSTOMER, WORDS))
+    redis_client.hset(NAMES.contact(f"{NUMBER}:{CUSTOMER}"), mapping={"since": 1, "last_in": 1})
+    interrupted(contacts, monkeypatch, lanes.store, ago=901, after=0)
     lanes.outbox.put(send(CUSTOMER, id="new"))
 
     retention(lanes, contacts).run_once()

@@ -11,7 +11,7 @@ import orjson
 
 from wa_service.store.client import Store, fields, text
 from wa_service.store.erasure import Eraser
-from wa_service.store.person import Person, Progress, Walk, no_progress
+from wa_service.store.person import PAGE, Person, Progress, Walk, no_progress
 from wa_service.store.stop_digests import StopDigests
 from wa_service.whatsapp.addresses import as_stored, is_user_id, spellings
 from wa_service.whatsapp.phone_numbers import is_number
@@ -166,10 +166,20 @@ class Contacts:
         return Eraser(self._store, walk, person, retention_seconds=self._retention).run()
 
     def _is_back(self, person: Person, began: int) -> bool:
-        """Whether the person has a contact that is newer than an erasure (ms), or has written since."""
+        """Whether the person has a contact that is newer than an erasure (ms), or has written or was sent to since."""
         contacts = [self._store.keys.contact(c) for c in person.conversations]
         times = self._store.run([("HMGET", contact, "since", "last_in") for contact in contacts])
-        return any(float(at or 0) > began for both in times for at in both)
+        return any(float(at or 0) > began for both in times for at in both) or self._was_sent_to(person, began)
+
+    def _was_sent_to(self, person: Person, began: int) -> bool:
+        """Whether a send to the person was requested since (ms): their contact may not be erased yet."""
+        keys, seen = self._store.keys, 0
+        while ids := self._store.do("ZRANGEBYSCORE", keys.sends, f"({began}", "+inf", "LIMIT", seen, PAGE):
+            rows = self._store.run([("HMGET", keys.record(text(each)), "c", "origin") for each in ids])
+            if any(person.has(text(c)) and not origin for c, origin in rows):
+                return True
+            seen += len(ids)
+        return False
 
     def _keep_stop(self, person: Person) -> None:
         """Keep the person's STOP under digests of their addresses."""
