@@ -120,6 +120,16 @@ class TestANumberThatIsNoLongerOurs:
         assert tag(lanes).expire_former() == []
         assert tag(lanes).former() == []
 
+    def test_also_of_a_paused_batch(self, lanes: Lanes) -> None:
+        tag(lanes).bind([NUMBER, OTHER])
+        begin_batch(lanes)
+        batches = Batches(lanes.outbox, ttl_seconds=3_600)
+        batches.change("b1", "pause")
+        assert batches.feed(NUMBER, {}) == 0
+        tag(lanes).bind([OTHER])
+        assert tag(lanes).expire_former() == []
+        assert tag(lanes).former() == [NUMBER]
+
     def test_but_not_for_a_batch_that_has_expired(self, lanes: Lanes, redis_client: redis.Redis) -> None:
         tag(lanes).bind([NUMBER, OTHER])
         begin_batch(lanes)

@@ -33,13 +33,14 @@ local function wait_in_batch(batch, number, index, at)
   if left > 0 then redis.call('EXPIRE', key, left) end
 end
 
--- has_waiting_items(number) -> whether items of its batches wait. Of a former number, which nobody feeds, batches that
--- expired or have none left are removed here.
+-- has_waiting_items(number) -> whether items of batches wait for it. A paused batch is not in the number's list; the
+-- list of a former number, which nobody feeds, is deleted here once no batch has such items or all have expired.
 local function has_waiting_items(number)
-  for _, batch in ipairs(redis.call('ZRANGE', batches_key(number), 0, -1)) do
-    if redis.call('EXISTS', wait_key(batch, number), later_key(batch, number)) > 0 then return true end
-    redis.call('ZREM', batches_key(number), batch)
+  for _, batch in ipairs(redis.call('ZRANGE', prefix .. 'batches', 0, -1)) do
+    local waits = redis.call('EXISTS', wait_key(batch, number), later_key(batch, number)) > 0
+    if waits and redis.call('HGET', batch_key(batch), 'state') ~= 'loading' then return true end
   end
+  redis.call('DEL', batches_key(number))
   return false
 end
 
