@@ -583,6 +583,16 @@ class TestRepliesThatWait:
         assert redis_client.hget(NAMES.record(leaving), "c") == oldest.encode()
         assert self.leave(lanes) == [("GB.2", "one")]
 
+    def test_one_that_was_held_stays_when_the_number_s_next_holder_is_erased(
+        self, lanes: Lanes, contacts: Contacts, redis_client: redis.Redis
+    ) -> None:
+        leaving = self.hold(lanes, message(OLD, user_id="GB.1", timestamp=self.NOW - 9))
+        handled(lanes, message(OLD, user_id="GB.2"))
+        contacts.forget("GB.2")
+        redis_client.zadd(f"{PREFIX}scheduled:{NUMBER}", {leaving: 0}, xx=True)
+        assert Schedule(lanes.outbox).move_due(NUMBER, 9).moved == 1
+        assert self.leave(lanes) == [("GB.1", "one")]
+
     def test_one_that_was_held_creates_no_contact_that_never_ends(
         self, lanes: Lanes, redis_client: redis.Redis
     ) -> None:

@@ -173,12 +173,14 @@ class Eraser:
     def _records(self) -> None:
         recipients = self._recipients()
         for page in self._walk.pages("record:*"):
-            wanted = ("c", "wamid", "idempotency", "n", "status", "to", "body", "fallback", "participants", *_LABELS)
-            rows = self._store.run([("HMGET", key, *wanted) for key in page])
+            wanted = ("c", "wamid", "idempotency", "n", "status", "to", "body", "fallback", "participants", "origin")
+            rows = self._store.run([("HMGET", key, *wanted, *_LABELS) for key in page])
             for key, row in zip(page, rows, strict=True):
-                c, wamid, idempotency, number, status, to, body, fallback, participants, *labels = row
+                c, wamid, idempotency, number, status, to, body, fallback, participants, origin, *labels = row
                 # A scheduled send may outlive every other key of the person; a refused item of a batch has no other.
-                is_left = text(to) in recipients and (status == b"scheduled" or self._is_theirs_or_left(text(c)))
+                # An answer that is held may be to somebody who had the number before.
+                is_scheduled = status == b"scheduled" and not (origin and self._had(text(c), text(to)))
+                is_left = text(to) in recipients and (is_scheduled or self._is_theirs_or_left(text(c)))
                 if not self._person.has(text(c)) and not is_left:
                     self._drop_mention(key, text(c), body, fallback)
                     if named := self._naming(self._matcher_in(text(c)), labels):
@@ -196,6 +198,11 @@ class Eraser:
                 self._do([("DEL", *gone), *places])
                 if unsent:
                     self._store.do("HINCRBY", self._keys.of("unsent_bytes"), caller, -int(unsent))
+
+    def _had(self, c: str, address: str) -> bool:
+        """Whether a conversation's customer has or had an address."""
+        named = self._store.do("HMGET", self._keys.contact(c), "addresses", "former")
+        return any(address in text(words).split() for words in named)
 
     def _drop_mention(self, record: bytes, c: str, *contents: bytes | None) -> None:
         """Delete the content of a send to somebody else if it mentions them; one that waits is sent first."""
