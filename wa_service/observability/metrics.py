@@ -42,7 +42,7 @@ STORE_GAUGES = {
 }
 
 _MEDIA_TYPES = frozenset(["image", "audio", "video", "document", "sticker"])
-_SENT_TYPES = frozenset(["text", "template", "interactive", "location", "contacts", "reaction"])
+_SENT_TYPES = frozenset(["text", "template", "interactive", "location", "contacts", "reaction", "pin"])
 # Management fields and new message types get labels of their own, too, up to a limit.
 _EVENT_KINDS = frozenset(["text", "image", "audio", "button", "interactive", "status", "unsupported", "malformed"])
 _ODD_WEBHOOKS = frozenset(["other_object", "empty", "foreign_number", "test_button"])

@@ -108,6 +108,11 @@ def test_media_of_any_kind_counts_as_media(message_type: str) -> None:
     assert samples()["whatsapp_messages_sent_total", ("media",)] == before + 1
 
 
+def test_a_pinned_message_of_a_group_counts_under_meta_s_type() -> None:
+    metrics.message_accepted("pin")
+    assert samples()["whatsapp_messages_sent_total", ("pin",)] >= 1
+
+
 def test_a_message_type_nobody_knows_counts_as_other() -> None:
     metrics.message_accepted("hologram")
     assert ("whatsapp_messages_sent_total", ("hologram",)) not in samples()
