@@ -145,10 +145,16 @@ class PlatformSettings(BaseModel):
     )
     stop_words: Words = variable(
         "WA_STOP_WORDS",
-        "Messages by which a customer refuses marketing, comma separated, each a whole message; `none`: off.",
+        "Messages by which a customer refuses marketing, comma separated, each a whole message; empty or `none`: off.",
         _STOP_WORDS,
+        empty="none",
     )
-    start_words: Words = variable("WA_START_WORDS", "Messages by which a customer wants marketing again.", _START_WORDS)
+    start_words: Words = variable(
+        "WA_START_WORDS",
+        "Messages by which a customer wants marketing again; empty or `none`: off.",
+        _START_WORDS,
+        empty="none",
+    )
     stop_key: SecretStr | None = variable(
         "WA_STOP_KEY",
         "Key of the digests by which a STOP outlives an erasure.",

@@ -1,8 +1,9 @@
 """Every setting: its variable, its default and one sentence. The only module that reads the environment.
 
-A value comes from the environment, else from `.env`, else it is the default; an empty value counts as not set. Each
-secret may also be given as `<VARIABLE>_FILE`, the path of a file that holds it, as Docker and systemd provide secrets.
-Problems are sentences that name the variable and never its value.
+A value comes from the environment, else from `.env`, else it is the default; an empty value counts as not set, except
+for the words of STOP and START, which it turns off. Each secret may also be given as `<VARIABLE>_FILE`, the path of a
+file that holds it, as Docker and systemd provide secrets. Problems are sentences that name the variable and never its
+value.
 """
 
 from __future__ import annotations
@@ -62,13 +63,14 @@ class Settings(ProcessSettings, ConversationSettings, PlatformSettings):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One line of the table of settings; `default` is None if the variable is required."""
+    """One line of the table of settings; `default` is None if the variable is required; `empty` as in `variable`."""
 
     name: str
     attribute: str
     default: str | None
     sentence: str
     secret: bool
+    empty: str
 
 
 def variables() -> Iterator[Variable]:
@@ -82,6 +84,7 @@ def variables() -> Iterator[Variable]:
             default=None if info.is_required() else str(shown),
             sentence=info.description or "",
             secret=bool(extra.get("secret")),
+            empty=str(extra.get("empty") or ""),
         )
 
 
@@ -242,6 +245,7 @@ def _layers(env: Mapping[str, str] | None, env_file: Path | None) -> tuple[Mappi
 
 
 def _look_up(variable: Variable, *layers: Mapping[str, str | None]) -> str:
+    unset = ""
     for layer in layers:
         value = layer.get(variable.name)
         file = layer.get(f"{variable.name}_FILE") if variable.secret else None
@@ -257,7 +261,9 @@ def _look_up(variable: Variable, *layers: Mapping[str, str | None]) -> str:
             return content
         if value and value.strip():
             return value.strip()
-    return ""
+        if value is not None:
+            unset = variable.empty
+    return unset
 
 
 def _is_quoted(value: str) -> bool:

@@ -234,6 +234,19 @@ def test_an_empty_value_in_the_environment_leaves_the_file_s(tmp_path: Path) -> 
     assert settings.load(REQUIRED | {"WA_SEND_WAIT": ""}, tmp_path / ".env").send_wait == 3.0
 
 
+@pytest.mark.parametrize("given", ["", " ", "none"])
+def test_the_words_of_stop_and_start_may_be_off(given: str) -> None:
+    off = load(WA_STOP_WORDS=given, WA_START_WORDS=given)
+    assert (off.stop_words, off.start_words) == ((), ())
+    assert "STOP" in load().stop_words
+
+
+def test_an_empty_value_in_the_environment_leaves_the_words_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("WA_STOP_WORDS=BASTA\nWA_START_WORDS=\n")
+    given = settings.load(REQUIRED | {"WA_STOP_WORDS": ""}, tmp_path / ".env")
+    assert (given.stop_words, given.start_words) == (("BASTA",), ())
+
+
 def test_a_file_that_is_not_utf_8_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes("WA_SEND_WAIT=3 # \xe9\n".encode("latin-1"))
     with pytest.raises(SettingsError, match="must be a UTF-8 file that the service's user may read"):
