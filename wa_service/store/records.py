@@ -41,19 +41,23 @@ MOST_LOOKED_AT = 5_000
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """Which records to list; None: any. `since`: ms since 1970."""
+    """Which records to list; None: any. `since`: ms since 1970. `conversations`: those of the customer `to`."""
 
     status: str | None = None
     to: str | None = None
     tag: str | None = None
     since: int = 0
     batch: str | None = None
+    conversations: frozenset[str] = frozenset()
 
     def accepts(self, record: Record) -> bool:
         """Whether a record matches."""
         return (
             self.status in {None, record.status}
-            and self.to in {None, record.to, record.conversation.partition(":")[2]}
+            and (
+                self.to in {None, record.to, record.conversation.partition(":")[2]}
+                or record.conversation in self.conversations
+            )
             and self.tag in {None, record.tag}
             and self.batch in {None, record.batch}
         )

@@ -31,7 +31,9 @@ def api_blueprint(runtime: Runtime, services: Services, send_wait: float) -> API
     """Return every route of the REST API; `send_wait` in seconds."""
     api = APIBlueprint("v1", __name__, url_prefix="/v1", operation_id_callback=_operation_id)
     clients = SenderClients(runtime.clients, runtime.numbers[0])
-    MessageRoutes(services.send, runtime.records, runtime.outbox, clients, runtime.numbers, send_wait).add_to(api)
+    MessageRoutes(
+        services.send, runtime.records, runtime.contacts, runtime.outbox, clients, runtime.numbers, send_wait
+    ).add_to(api)
     BatchRoutes(services.batches, services.costs).add_to(api)
     add_cost_routes(api, services.costs)
     add_media_routes(api, clients)

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, StrictBool, ValidationError
 
 from wa_service.service.send import IdempotencyKey, SendService, Submitted
 from wa_service.service.send_request import LONGEST_TAG
+from wa_service.store.contacts import Contacts
 from wa_service.store.outbox import Outbox, Priority
 from wa_service.store.records import RANKS, Hold, Participant, Record, RecordFilter, Records
 from wa_service.web.auth import allow, caller_name, require_role
@@ -23,9 +24,9 @@ from wa_service.web.models import Moment, ResponseBody, Success
 from wa_service.web.openapi import operation
 from wa_service.web.problems import INVALID, NOT_FOUND, THROUGHPUT, ProblemError, of_failure
 from wa_service.web.sender_numbers import SenderClients, SenderNumber
+from wa_service.whatsapp.addresses import as_stored, spellings
 from wa_service.whatsapp.outbound.field_problems import problems
 from wa_service.whatsapp.outbound.messages import MarkAsRead
-from wa_service.whatsapp.phone_numbers import normalise_number
 
 REPLAYED: Final = {"Idempotency-Replayed": "true"}
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
@@ -60,7 +61,7 @@ class MessageQuery(CachedSchemaModel):
     """Which messages."""
 
     status: SendStatus | None = Field(default=None, description="Their current status.")
-    to: str | None = Field(default=None, max_length=256, description="The customer's address.")
+    to: str | None = Field(default=None, max_length=256, description="Any address of the customer, in any spelling.")
     tag: str | None = Field(default=None, max_length=LONGEST_TAG, description="The `tag` they were sent with.")
     batch: str | None = Field(default=None, max_length=64, description="The batch they belong to; not with `since`.")
     since: str = Field(
@@ -213,6 +214,7 @@ class MessageRoutes:
 
     send: SendService
     records: Records
+    contacts: Contacts
     outbox: Outbox
     clients: SenderClients
     numbers: tuple[str, ...]
@@ -251,7 +253,10 @@ class MessageRoutes:
                 raise ProblemError(INVALID, fields=[("after", "Give the `next` of an earlier page.")])
             if query.batch and query.since:
                 raise ProblemError(INVALID, fields=[("since", _SINCE_IN_BATCH)])
-            wanted = RecordFilter(query.status, _digits(query.to), query.tag, _milliseconds(query.since), query.batch)
+            to = None if query.to is None else as_stored(query.to)
+            wanted = RecordFilter(
+                query.status, to, query.tag, _milliseconds(query.since), query.batch, self._conversations(to)
+            )
             found, following = self.records.page(wanted, query.after, query.limit)
             return MessagePage(items=[MessageRecord.of(record) for record in found], next=following).respond()
 
@@ -283,6 +288,13 @@ class MessageRoutes:
             mark = _read_mark()
             return self._mark_read(path.wamid, typing=mark.typing, number=mark.from_)
 
+    def _conversations(self, address: str | None) -> frozenset[str]:
+        """Return a customer's conversations, also those that only an item waiting in a batch names."""
+        if not address:
+            return frozenset()
+        named = (f"{number}:{one}" for number in self.numbers for one in spellings(address))
+        return frozenset((*self.contacts.conversations(address), *named))
+
     def _mark_read(self, wamid: str, typing: bool, number: str | None) -> Response:
         client = self.clients.find(number)
         if not self.outbox.reserve_spare(client.phone_number_id):
@@ -312,14 +324,6 @@ def _answer(submitted: Submitted, priority: Priority) -> Response:
         return MessageRecord.of(record).respond(200, headers)
     headers["Location"] = _location(record.id)
     return MessageRecord.of(record).respond(202, headers)
-
-
-def _digits(address: str | None) -> str | None:
-    """Return a phone number as records store it, any other address unchanged."""
-    try:
-        return None if address is None else normalise_number(address)
-    except ValueError:
-        return address
 
 
 def _milliseconds(since: str) -> int:

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from tests.unit.web.conftest import Start, Web
-from tests.unit.web.deliveries import CUSTOMER, delivery, status_of, value_of
+from tests.unit.web.deliveries import CUSTOMER, delivery, status_of, text_message, value_of
 from wa_service.store import records
 from wa_service.store.outbox import SendOutcome
 
@@ -58,6 +58,26 @@ def test_they_are_found_by_tag_customer_and_status(web: Web) -> None:
     assert listed(web, f"to=%2B{OTHER}") == [third, second]
     assert listed(web, "status=accepted") == [first]
     assert listed(web, f"tag=spring&to={OTHER}&status=queued") == [second]
+
+
+@pytest.mark.parametrize(
+    ("sent_to", "asked"),
+    [("5511988880000", "551188880000"), ("551188880000", "5511988880000"), ("5491122223333", "+54 11 2222-3333")],
+)
+def test_they_are_found_by_the_other_spelling_of_a_number(web: Web, sent_to: str, asked: str) -> None:
+    first = sent(web, to=sent_to)
+    sent(web, to=OTHER)
+
+    assert listed(web, urlencode({"to": asked})) == [first]
+
+
+def test_they_are_found_by_another_address_of_the_customer(web: Web) -> None:
+    web.webhook(delivery(value_of(messages=[{**text_message(), "from_user_id": "US.1"}])))
+    by_number = sent(web)
+    by_user_id = web.send({"recipient": "US.1", "text": "hello"}).json["id"]
+    sent(web, to=OTHER)
+
+    assert listed(web, "to=US.1") == listed(web, f"to={CUSTOMER}") == [by_user_id, by_number]
 
 
 def test_they_are_found_by_time(web: Web) -> None:
