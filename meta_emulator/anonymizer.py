@@ -19,12 +19,15 @@ _NUMBERS = {
     "phone_number",
     "user",
 }
-_NUMBERS |= {"recipient_participant_id", "phone", "user"}
+_NUMBERS |= {"recipient_participant_id", "phone"}
 _USER_IDS = {"user_id", "from_user_id", "to_user_id", "recipient_user_id", "parent_user_id", "from_parent_user_id"}
 _USER_IDS |= {"previous_user_id", "previous_parent_user_id", "recipient_participant_user_id"}
 _NAMES = {"name", "formatted_name", "first_name", "last_name", "full_name", "middle_name", "username", "company"}
+_NAMES |= {"department"}
 _TEXTS = {"body", "caption", "text", "description", "title", "address", "filename", "emoji", "headline", "payload"}
-_SECRETS = {"identity_key_hash", "recipient_identity_key_hash"}
+_TEXTS |= {"subject"}
+_SECRETS = {"identity", "identity_key_hash", "recipient_identity_key_hash", "sdp", "biz_opaque_callback_data"}
+_SECRETS |= {"birthday"}
 _SECRETS |= {"sha256", "url", "link", "hash", "ctwa_clid", "flow_token", "response_json", "email", "vcard", "street"}
 _PLACES = {"latitude", "longitude"}
 _DIGITS = re.compile(r"\+?[0-9][0-9 ()-]{5,}[0-9]")
@@ -50,11 +53,21 @@ class Anonymizer:
             return [self.replace(item, name) for item in value]
         if name in _PLACES and not isinstance(value, bool):
             return 0.0
+        if name in _NUMBERS and isinstance(value, int) and not isinstance(value, bool):
+            return int(self._number(str(value)))
         return self._text(value, name) if isinstance(value, str) else value
 
     def _name_of(self, parent: str, key: str) -> str:
-        # A template's name and language are not personal.
-        return "template_name" if parent == "template" and key == "name" else key
+        """Return the name that says what a property holds, which some do only with that of their parent."""
+        if parent == "template" and key == "name":
+            return "template_name"  # not personal
+        if parent == "threads" and key == "id":
+            return "customer"
+        if parent in _USER_IDS and key in ("previous", "current"):
+            return parent
+        if parent == "addresses" and key != "type":
+            return "street"
+        return key
 
     def _text(self, text: str, name: str) -> str:
         if text in self._placeholders:

@@ -139,6 +139,35 @@ def test_an_identity_is_removed(name: str) -> None:
     assert Anonymizer().replace({name: "DF2l="}) == {name: "x"}
 
 
+def test_a_number_as_json_number_is_replaced_like_its_text() -> None:
+    changed = {"system": {"new_wa_id": 447700900456, "customer": "447700900123"}}
+    system, message = Anonymizer().replace([changed, {"from": "447700900456"}])
+    assert system["system"]["new_wa_id"] == int(message["from"]) != 447700900456
+
+
+def test_a_thread_of_the_history_does_not_name_its_customer() -> None:
+    threads = [{"id": "447700900123", "messages": [{"from": "447700900123", "id": "wamid.H1"}]}]
+    (thread,) = Anonymizer().replace({"history": [{"threads": threads}]})["history"][0]["threads"]
+    assert thread["id"] == thread["messages"][0]["from"] != "447700900123"
+
+
+def test_a_user_id_that_changed_is_replaced_on_both_sides() -> None:
+    update = {"wa_id": "447700900123", "user_id": {"previous": "GB.1", "current": "GB.2"}}
+    changed, message = Anonymizer().replace([update, {"from_user_id": "GB.2"}])
+    assert changed["user_id"]["current"] == message["from_user_id"]
+    assert not {"GB.1", "GB.2"} & set(changed["user_id"].values())
+
+
+def test_nothing_of_a_contact_card_or_of_a_call_stays() -> None:
+    home = {"street": "1 Hill Rd", "city": "Leeds", "zip": "LS1 4AP", "country": "UK", "type": "HOME"}
+    card = {"birthday": "1990-05-01", "addresses": [home], "org": {"company": "Acme", "department": "Sales"}}
+    call = {"session": {"sdp_type": "offer", "sdp": "o=- 1 1 IN IP4 192.0.2.7"}, "biz_opaque_callback_data": "Ana"}
+    text = json.dumps(Anonymizer(keep_texts=True).replace([card, call, {"subject": "Family of Ana"}]))
+    for detail in ("1990", "Hill", "Leeds", "LS1", "UK", "Acme", "Sales", "192.0.2.7", '"Ana"'):
+        assert detail not in text
+    assert '"HOME"' in text
+
+
 def test_a_template_keeps_its_name_and_a_location_loses_its_place() -> None:
     replaced = Anonymizer().replace(
         {"template": {"name": "order_update"}, "location": {"latitude": 52.5, "longitude": 13.4, "name": "Home"}}
