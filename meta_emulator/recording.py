@@ -115,12 +115,16 @@ def replay_session(
     meta.settle(timeout=30, quiet=1.0)
     sends = [{"to": each["to"].lstrip("+"), "type": each["type"]} for each in meta.sends()[before:]]
     recorded = [
-        {"to": str(body.get("to", "")).lstrip("+"), "type": body.get("type", "text")}
-        for body in (step["call"]["body"] for step in steps if "call" in step)
-        if isinstance(body, dict) and "to" in body
+        {"to": str(address).lstrip("+"), "type": body.get("type", "text")}
+        for body in (call["body"] for call in _calls(steps) if call["path"].endswith("messages"))
+        if isinstance(body, dict) and (address := body.get("to") or body.get("recipient"))
     ]
     same = sorted(map(str, sends)) == sorted(map(str, recorded)) and set(statuses) <= {200}
     return {"webhooks": statuses, "sends": sends, "recorded_sends": recorded, "same": same}
+
+
+def _calls(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [step["call"] for step in steps if "call" in step]
 
 
 def _filled(value: Any, meta: EmulatedMeta, offset: int, name: str = "") -> Any:

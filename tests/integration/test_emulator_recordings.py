@@ -106,6 +106,15 @@ def test_a_recording_is_played_again_with_new_times_and_ids(meta: Meta, callback
     assert report["recorded_sends"][0]["type"] == "text"
 
 
+def test_an_answer_to_a_user_id_is_compared_too(meta: Meta) -> None:
+    user_id = meta.do(f"phones/{ANA}", method="GET")["user_id"]
+    call = {"path": "/v24.0/{number}/messages", "body": {"recipient": user_id, "type": "text"}}
+    control = {"path": "/v24.0/{number}/thread_control", "body": {"to": ANA, "action": "take"}}
+    steps = [{"at": 0.0, "call": control}, {"at": 0.0, "call": call}]
+    report = replay_session({"version": 1, "steps": steps}, client(meta), at_once=True)
+    assert (report["recorded_sends"], report["same"]) == ([{"to": user_id, "type": "text"}], False)
+
+
 def test_pauses_are_kept_unless_at_once(meta: Meta) -> None:
     waits: list[float] = []
     webhook = {"object": "whatsapp_business_account", "entry": []}
