@@ -39,8 +39,9 @@ class RunningEmulator:
         )
         assert process.stdin is not None  # noqa: S101 - asked for above
         assert process.stdout is not None  # noqa: S101 - asked for above
-        settings = {**asdict(self._config), "seed_file": str(self._config.seed_file or "")}
-        settings["data_file"] = str(self._config.data_file or "")
+        settings = asdict(self._config)
+        for name in ("seed_file", "data_file"):  # the process has another working directory
+            settings[name] = str(settings[name].resolve()) if settings[name] else ""
         process.stdin.write(json.dumps(settings) + "\n")
         process.stdin.flush()
         self.url = process.stdout.readline().strip()

@@ -171,6 +171,13 @@ def test_a_port_that_is_taken_is_an_error() -> None:
             pass
 
 
+def test_a_seed_is_found_from_the_caller_s_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "world.yaml").write_text("phones: [{wa_id: '15550009999', name: Zoe}]\n")
+    monkeypatch.chdir(tmp_path)
+    with RunningEmulator(replace(CONFIG, seed_file=Path("world.yaml"))) as running:
+        assert Meta(running.url).do("phones/15550009999", method="GET")["name"] == "Zoe"
+
+
 PROGRAM = """
 import sys
 if {patched}:
