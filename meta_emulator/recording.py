@@ -163,5 +163,9 @@ def _timestamps(value: Any) -> list[str]:
 
 
 def _has_only_statuses(webhook: dict[str, Any]) -> bool:
-    values = [change.get("value", {}) for entry in webhook.get("entry", ()) for change in entry.get("changes", ())]
-    return bool(values) and all("statuses" in value and "messages" not in value for value in values)
+    """Whether a webhook has nothing but statuses; one of another shape than Meta's has more."""
+    try:
+        values = [change.get("value", {}) for entry in webhook.get("entry", ()) for change in entry.get("changes", ())]
+        return bool(values) and all("statuses" in value and "messages" not in value for value in values)
+    except (AttributeError, TypeError):
+        return False

@@ -323,10 +323,12 @@ def _handshake_error(answer: CallbackResponse, challenge: str) -> str:
 
 
 def _message_ids(payload: dict[str, Any]) -> tuple[str, ...]:
-    found: list[str] = []
-    for entry in payload.get("entry", ()):
-        for change in entry.get("changes", ()):
-            value = change.get("value", {})
-            for part in ("messages", "statuses"):
-                found += [str(item.get("id", "")) for item in value.get(part, ()) if isinstance(item, dict)]
-    return tuple(dict.fromkeys(found))
+    """Return the ids of a payload's messages and statuses; a payload of a caller may have any other shape."""
+    values = [change.get("value") for entry in _objects(payload, "entry") for change in _objects(entry, "changes")]
+    items = [item for value in values for part in ("messages", "statuses") for item in _objects(value, part)]
+    return tuple(dict.fromkeys(str(item.get("id", "")) for item in items))
+
+
+def _objects(container: Any, name: str) -> list[dict[str, Any]]:
+    found = container.get(name) if isinstance(container, dict) else None
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -115,6 +115,15 @@ def test_an_answer_to_a_user_id_is_compared_too(meta: Meta) -> None:
     assert (report["recorded_sends"], report["same"]) == ([{"to": user_id, "type": "text"}], False)
 
 
+@pytest.mark.parametrize("webhook", [{"entry": [1]}, {"entry": 1}, {"entry": [{"changes": [{"value": None}]}]}])
+def test_a_webhook_of_another_shape_is_posted_again_as_it_was(
+    meta: Meta, callback: Callback, webhook: dict[str, Any]
+) -> None:
+    callback.deliveries.clear()
+    report = replay_session({"version": 1, "steps": [{"at": 0.0, "webhook": webhook}]}, client(meta), at_once=True)
+    assert (report["webhooks"], [each.payload for each in callback.deliveries]) == ([200], [webhook])
+
+
 def test_pauses_are_kept_unless_at_once(meta: Meta) -> None:
     waits: list[float] = []
     webhook = {"object": "whatsapp_business_account", "entry": []}
