@@ -12,7 +12,9 @@ from gevent.event import Event
 from gevent.fileobject import FileObject
 
 from meta_emulator.config import EmulatorConfig
+from meta_emulator.property_check import WrongPropertyError
 from meta_emulator.server import serve_until
+from meta_emulator.world_file import WorldFileError
 
 
 def main() -> None:
@@ -26,7 +28,10 @@ def main() -> None:
         settings[name] = Path(settings[name]) if settings[name] else None
     stop = Event()
     gevent.spawn(_stop_at_end_of_input, standard_input, stop)
-    serve_until(stop, EmulatorConfig(**settings), ready=_print_url)
+    try:
+        serve_until(stop, EmulatorConfig(**settings), ready=_print_url)
+    except (OSError, WrongPropertyError, WorldFileError) as error:
+        sys.exit(f"emulator: {error}")
 
 
 def _stop_at_end_of_input(standard_input: FileObject, stop: Event) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from meta_emulator.client import ControlCallError, EmulatedMeta
 from meta_emulator.config import EmulatorConfig
 from meta_emulator.load_report import as_svg, as_table
 from meta_emulator.running import RunningEmulator
-from meta_emulator.running_service import RunningService
+from meta_emulator.running_service import RunningService, ServiceStartError
 
 # Each answer repeats its message's tag, so that the report can match them.
 _REPEAT = """\
@@ -64,6 +64,10 @@ def load(
     With options of the emulator: `meta-emulator --callback URL --app-secret … load --rate 100`.
     """
     group = context.parent.params if context.parent else {}
+    if url and service:
+        raise click.UsageError("--service starts an emulator of its own: leave out --url.")
+    if any("=" not in setting for setting in settings):
+        raise click.UsageError("--setting takes NAME=VALUE.")
     try:
         if svg is not None:
             svg.open("a", encoding="utf-8").close()
@@ -77,8 +81,7 @@ def load(
             if script is None and not responder:
                 script = Path(stack.enter_context(TemporaryDirectory(prefix="load-"))) / "script.yaml"
                 script.write_text(_REPEAT, encoding="utf-8")
-            running = RunningService(meta, script=script, responder=responder, settings=named)
-            stack.enter_context(running)
+            stack.enter_context(started_service(meta, script, responder, named))
         try:
             report = meta.control("POST", "load", plan, wait=plan["seconds"] + plan["drain"] + 60)
         except requests.ConnectionError:
@@ -99,11 +102,19 @@ def started_emulator(group: dict[str, Any]) -> Iterator[EmulatedMeta]:
         verify_token=group.get("verify_token") or secrets.token_urlsafe(12),
         phone_number_ids=tuple(group["numbers"]),
         business_account_id=group["account"],
+        app_id=group["app_id"],
         callback_url=group["callback"],
         port=group["port"] if group["callback"] else 0,
+        time_factor=group["time_factor"],
+        seed_file=group["seed"],
+        random_seed=group["random_seed"],
         kept_sends=1_000_000,
     )
-    with RunningEmulator(config) as running:
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(RunningEmulator(config))
+        except RuntimeError as error:
+            raise click.ClickException(f"{error}.") from None
         yield EmulatedMeta(
             running.url,
             access_token=config.access_token,
@@ -112,3 +123,17 @@ def started_emulator(group: dict[str, Any]) -> Iterator[EmulatedMeta]:
             phone_number_ids=config.phone_number_ids,
             business_account_id=config.business_account_id,
         )
+
+
+@contextmanager
+def started_service(
+    meta: EmulatedMeta, script: Path | None, responder: str, settings: Mapping[str, str] | None = None
+) -> Iterator[RunningService]:
+    """Start the service beside the emulator; a part that does not start is one sentence and its last log lines."""
+    with ExitStack() as stack:
+        running = RunningService(meta, script=script, responder=responder, settings=settings)
+        try:
+            stack.enter_context(running)
+        except ServiceStartError as error:
+            raise click.ClickException(str(error)) from None
+        yield running

@@ -13,9 +13,8 @@ import requests
 import yaml
 
 from meta_emulator.client import ControlCallError, EmulatedMeta
-from meta_emulator.load_command import started_emulator
+from meta_emulator.load_command import started_emulator, started_service
 from meta_emulator.recording import VERSION, anonymized, replay_session
-from meta_emulator.running_service import RunningService
 
 
 @click.command()
@@ -40,7 +39,10 @@ def anonymize(texts: bool, file: Path) -> None:
 
     Input: JSON `{"numbers": {id: digits}, "account_id", "steps": [{"at", "webhook"} or {"at", "call"}]}`.
     """
-    found = anonymized(json.load(sys.stdin), keep_texts=texts)
+    try:
+        found = anonymized(json.load(sys.stdin), keep_texts=texts)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise click.ClickException("Standard input is not JSON of this form.") from None
     _write(file, found)
     click.echo(f"{len(found['steps'])} steps.")
 
@@ -68,10 +70,12 @@ def replay(
     """
     group: dict[str, Any] = context.parent.params if context.parent else {}
     recording = _read(file)
+    if not service and not group.get("callback"):
+        raise click.UsageError("Give --service, or the running service's --callback before `replay`.")
     with ExitStack() as stack:
         meta = stack.enter_context(started_emulator(group))
         if service:
-            stack.enter_context(RunningService(meta, script=script, responder=responder))
+            stack.enter_context(started_service(meta, script, responder))
         found = replay_session(recording, meta, at_once=at_once)
     click.echo(yaml.safe_dump(found, sort_keys=False))
     context.exit(0 if found["same"] else 1)
@@ -82,6 +86,6 @@ def _read(file: Path) -> dict[str, Any]:
         found = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         found = None
-    if not isinstance(found, dict) or found.get("version") != VERSION:
+    if not isinstance(found, dict) or found.get("version") != VERSION or not isinstance(found.get("steps"), list):
         raise click.ClickException(f"{file} is no recording of version {VERSION}.")
     return found

@@ -93,6 +93,8 @@ def test_a_taken_port_and_an_unsafe_address_are_sentences() -> None:
 
 def test_a_directory_and_a_seed_that_cannot_be_used_are_sentences(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("phones: 7\n")
+    (tmp_path / "no-steps.yaml").write_text("version: 1\n")
+    (tmp_path / "empty.yaml").write_text("version: 1\nsteps: []\n")
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "world.json").write_text('{"version": 0}')
     for options, sentence in (
@@ -101,7 +103,12 @@ def test_a_directory_and_a_seed_that_cannot_be_used_are_sentences(tmp_path: Path
         (("--seed", str(tmp_path / "file")), str(tmp_path / "file")),
         (("--port", "65536"), "65535"),
         (("load", "--url", "http://127.0.0.1:1"), "No emulator answers at http://127.0.0.1:1."),
+        (("load", "--service", "--url", "http://127.0.0.1:1"), "leave out --url."),
+        (("load", "--service", "--setting", "WA_MARK_READ"), "--setting takes NAME=VALUE."),
+        (("--seed", str(tmp_path / "file"), "load"), "phones must be"),
         (("replay", str(tmp_path / "file")), "is no recording of version 1."),
+        (("replay", str(tmp_path / "no-steps.yaml")), "is no recording of version 1."),
+        (("replay", str(tmp_path / "empty.yaml")), "--callback"),
         (("record", "--url", "http://127.0.0.1:1", str(tmp_path / "new")), "No emulator answers at http://127.0.0.1:1"),
     ):
         command = [sys.executable, "-m", "meta_emulator", *options]

@@ -115,6 +115,13 @@ def test_an_answer_to_a_user_id_is_compared_too(meta: Meta) -> None:
     assert (report["recorded_sends"], report["same"]) == ([{"to": user_id, "type": "text"}], False)
 
 
+def test_other_input_than_steps_is_a_sentence(tmp_path: Path) -> None:
+    for given in ("", "[]", '{"numbers": {}}', '{"numbers": {}, "account_id": "", "steps": [1]}'):
+        run = CliRunner().invoke(main, ["anonymize", str(tmp_path / "new.yaml")], input=given)
+        assert (run.exit_code, "Standard input is not JSON of this form." in run.output) == (1, True), given
+    assert not (tmp_path / "new.yaml").exists()
+
+
 @pytest.mark.parametrize("webhook", [{"entry": [1]}, {"entry": 1}, {"entry": [{"changes": [{"value": None}]}]}])
 def test_a_webhook_of_another_shape_is_posted_again_as_it_was(
     meta: Meta, callback: Callback, webhook: dict[str, Any]

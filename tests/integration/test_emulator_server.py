@@ -164,11 +164,12 @@ def test_two_emulators_live_side_by_side(meta: Meta) -> None:
         assert Meta(other.url).do("seen", method="GET")["total"] == 0
 
 
-def test_a_port_that_is_taken_is_an_error() -> None:
+def test_a_port_that_is_taken_is_an_error_and_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         config = EmulatorConfig(TOKEN, SECRET, "verify", (NUMBER,), port=taken.getsockname()[1])
         with pytest.raises(RuntimeError, match="did not start"), RunningEmulator(config):
             pass
+    assert capfd.readouterr().err.startswith("emulator: [Errno")
 
 
 def test_a_seed_is_found_from_the_caller_s_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
