@@ -30,6 +30,8 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
 # Leased work counts until it is done.
 _DEPTH = re.compile(r'^whatsapp_queue_depth\{queue="(?:inbound|outbound|sending)"\} (\S+)$', re.MULTILINE)
+# A worker listens nowhere; this line says that it is ready.
+_WORKER_STARTED = "whatsapp.worker.started"
 _OURS = ("WA_", "WHATSAPP_", "REDIS_URL", "WEB_CONCURRENCY")
 
 
@@ -208,7 +210,7 @@ class RunningService:
     def _is_ready(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:  # noqa: S310 - our own URL
-                return bool(answer.status == 200)
+                return bool(answer.status == 200) and _WORKER_STARTED in self.log("worker")
         except (urllib.error.URLError, OSError):
             return False
 

@@ -109,6 +109,7 @@ def test_a_directory_and_a_seed_that_cannot_be_used_are_sentences(tmp_path: Path
         (("replay", str(tmp_path / "file")), "is no recording of version 1."),
         (("replay", str(tmp_path / "no-steps.yaml")), "is no recording of version 1."),
         (("replay", str(tmp_path / "empty.yaml")), "--callback"),
+        (("replay", "--service", "--script", str(tmp_path / "file"), str(tmp_path / "empty.yaml")), "worker ended:"),
         (("record", "--url", "http://127.0.0.1:1", str(tmp_path / "new")), "No emulator answers at http://127.0.0.1:1"),
     ):
         command = [sys.executable, "-m", "meta_emulator", *options]
