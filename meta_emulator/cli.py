@@ -6,7 +6,9 @@ import json
 import logging
 import os
 import secrets
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -17,25 +19,39 @@ from meta_emulator.recording_commands import anonymize, record, replay
 from meta_emulator.server import serve
 from meta_emulator.world_file import WorldFileError
 
+# Names that differ from the parameter's; the second ones are earlier names.
+_NUMBER: Final = ("META_EMULATOR_NUMBER", "META_EMULATOR_NUMBERS")
+_HOST: Final = ("META_EMULATOR_ALLOW_HOST", "META_EMULATOR_ALLOWED_HOSTS")
+_JSON: Final = ("META_EMULATOR_JSON", "META_EMULATOR_AS_JSON")
+_option = partial(click.option, show_envvar=True)
+
 
 @click.group(invoke_without_command=True, context_settings={"auto_envvar_prefix": "META_EMULATOR"})
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="Port; 0: a free one.")
-@click.option("--callback", default="", help="Webhook URL; verified at start until it answers.")
-@click.option("--access-token", default="", help="Access token; random by default.")
-@click.option("--app-secret", default="", help="Secret that signs webhooks; random by default.")
-@click.option("--verify-token", default="", help="Verify token of the callback; random by default.")
-@click.option("--number", "numbers", multiple=True, default=("106540352242922",), show_default=True, help="Number id.")
-@click.option("--account", default=EmulatorConfig.business_account_id, show_default=True, help="Business account id.")
-@click.option("--app-id", default=EmulatorConfig.app_id, show_default=True, help="App id.")
-@click.option("--seed", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="YAML file of a world.")
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Where the world is kept.")
-@click.option("--random-seed", type=int, help="Seed of ids and random choices.")
-@click.option("--time-factor", default=60.0, show_default=True, help="Divisor of Meta's webhook retry delays.")
-@click.option("--public-url", default="", help="Base URL of media links; default: the address that was called.")
-@click.option("--allow-host", "allowed_hosts", multiple=True, help="Additional host name that requests may use.")
-@click.option("--unsafe", is_flag=True, help="Allow listening beyond loopback; the control API has no login.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON line with addresses and secrets when ready.")
+@_option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@_option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="Port; 0: a free one.")
+@_option("--callback", default="", help="Webhook URL; verified at start until it answers.")
+@_option("--access-token", default="", help="Access token; random by default.")
+@_option("--app-secret", default="", help="Secret that signs webhooks; random by default.")
+@_option("--verify-token", default="", help="Verify token of the callback; random by default.")
+@_option(
+    "--number",
+    "numbers",
+    multiple=True,
+    default=("106540352242922",),
+    show_default=True,
+    envvar=_NUMBER,
+    help="Number id.",
+)
+@_option("--account", default=EmulatorConfig.business_account_id, show_default=True, help="Business account id.")
+@_option("--app-id", default=EmulatorConfig.app_id, show_default=True, help="App id.")
+@_option("--seed", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="YAML file of a world.")
+@_option("--data", type=click.Path(path_type=Path, file_okay=False), help="Where the world is kept.")
+@_option("--random-seed", type=int, help="Seed of ids and random choices.")
+@_option("--time-factor", default=60.0, show_default=True, help="Divisor of Meta's webhook retry delays.")
+@_option("--public-url", default="", help="Base URL of media links; default: the address that was called.")
+@_option("--allow-host", "allowed_hosts", multiple=True, envvar=_HOST, help="Additional host that requests may use.")
+@_option("--unsafe", is_flag=True, help="Allow listening beyond loopback; the control API has no login.")
+@_option("--json", "as_json", is_flag=True, envvar=_JSON, help="Print one JSON line with addresses and secrets.")
 @click.pass_context
 def main(
     context: click.Context,

@@ -65,6 +65,21 @@ def test_options_come_from_the_environment_too() -> None:
     assert (ready["access_token"], ready["phone_number_ids"]) == ("EAAgiven", ["111", "222"])
 
 
+def test_a_variable_is_named_like_its_option() -> None:
+    env = {"META_EMULATOR_NUMBER": "333", "META_EMULATOR_ALLOW_HOST": "meta.test", "META_EMULATOR_JSON": "1"}
+    with started("--port", "0", **env) as process:
+        ready = line_of(process)
+        answer = requests.get(f"{ready['controls']}/state", headers={"Host": "meta.test"}, timeout=10)
+    assert (ready["phone_number_ids"], answer.status_code) == (["333"], 200)
+
+
+def test_the_help_names_each_option_s_variable() -> None:
+    command = [sys.executable, "-m", "meta_emulator", "--help"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    for name in ("ACCESS_TOKEN", "NUMBER", "ALLOW_HOST", "JSON", "DATA"):
+        assert f"META_EMULATOR_{name}" in run.stdout
+
+
 def test_it_prints_the_phone_pages_address_and_that_it_is_ready() -> None:
     with started("--port", "0") as process:
         assert process.stdout is not None
