@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
+from meta_emulator import addresses
 from meta_emulator.errors import http_status_of
 from meta_emulator.property_check import Between, Properties, Seconds, TextOrWhole
 
@@ -53,6 +54,10 @@ def _named_in(names: Iterable[str]) -> Callable[[str], str]:
     return check_name
 
 
+def _digits(phone: str) -> str:
+    return addresses.digits(phone) or phone
+
+
 def _values(names: Iterable[str]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "enum": list(names)})
 
@@ -60,15 +65,16 @@ def _values(names: Iterable[str]) -> WithJsonSchema:
 class FaultProperties(Properties):
     """The properties of a failure to plan.
 
-    kind, endpoint: see KINDS and ENDPOINTS. phone: only calls about this wa_id. number_id: only this number.
-    count: number of calls that fail, None for all. skip: matching calls that succeed first.
+    kind, endpoint: see KINDS and ENDPOINTS. phone: only calls about this customer's number, in any spelling.
+    number_id: only calls about this number of the business. count: number of calls that fail, None for all.
+    skip: matching calls that succeed first.
     probability: of each matching call, drawn from the world's seeded generator. retry_after: seconds or a date.
     status: by default that of the code for kind ``error``, 503 for others.
     """
 
     kind: Annotated[str, AfterValidator(_named_in(KINDS)), _values(KINDS)]
     endpoint: Annotated[str, AfterValidator(_named_in(ENDPOINTS)), _values(ENDPOINTS)] = "messages"
-    phone: str = ""
+    phone: Annotated[str, AfterValidator(_digits)] = ""
     number_id: str = ""
     count: Annotated[int, Between(1)] | None = 1
     skip: Annotated[int, Between(0)] = 0
@@ -146,7 +152,9 @@ class FaultPlan:
     def take(self, endpoint: str, *, phone: str = "", number_id: str = "") -> Fault | None:
         """Return the failure of this call and count it; None if the call succeeds."""
         for fault in self._faults:
-            if fault.endpoint not in ("*", endpoint) or (fault.phone and fault.phone != phone):
+            if fault.endpoint not in ("*", endpoint):
+                continue
+            if fault.phone and fault.phone not in addresses.spellings(phone):
                 continue
             if fault.number_id and fault.number_id != number_id:
                 continue

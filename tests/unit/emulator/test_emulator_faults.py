@@ -57,6 +57,20 @@ def test_a_fault_without_count_hits_until_it_is_taken_back(meta: Emulator) -> No
     assert (before, statuses(meta, 1)) == ([503] * 3, [200])
 
 
+@pytest.mark.parametrize(
+    ("phone", "to"),
+    [
+        ("+44 7700 900123", ANA),
+        ("541122223333", "541122223333"),
+        ("5491122223333", "541122223333"),
+        ("5511988880000", "551188880000"),
+    ],
+)
+def test_a_fault_s_customer_may_be_named_in_any_spelling(meta: Emulator, phone: str, to: str) -> None:
+    meta.do("faults", {"kind": "error", "phone": phone})
+    assert statuses(meta, 1, to=BEN) + statuses(meta, 1, to=to) == [200, 503]
+
+
 def test_one_fault_is_taken_back_by_its_id(meta: Emulator) -> None:
     planned = meta.do("faults", {"faults": [{"kind": "error"}, {"kind": "html", "status": 502}]})["faults"]
     meta.control("DELETE", f"faults/{planned[0]['id']}")
