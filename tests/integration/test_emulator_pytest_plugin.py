@@ -95,10 +95,11 @@ def test_asyncio(async_meta):
         phone = async_meta.phone(NUMBER)
         await phone.write("hi")
         heard = asyncio.create_task(phone.heard())
-        await asyncio.to_thread(send, async_meta.sync, "hello from asyncio")
-        return (await heard).text
+        body = {"messaging_product": "whatsapp", "to": NUMBER, "type": "text", "text": {"body": "hello from asyncio"}}
+        await async_meta.graph("POST", f"{async_meta.sync.phone_number_id}/messages", body)
+        return (await heard).text, await phone.read(), len(await phone.messages()), len(await async_meta.sends())
 
-    assert asyncio.run(talk()) == "hello from asyncio"
+    assert asyncio.run(talk()) == ("hello from asyncio", 1, 2, 1)
 
 
 def test_an_error_of_the_control_api_is_a_sentence(meta):

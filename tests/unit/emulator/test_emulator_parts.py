@@ -9,6 +9,8 @@ import gevent
 import pytest
 
 from meta_emulator import EmulatorConfig, UnsafeBindError, addresses, seed
+from meta_emulator.async_client import AsyncCustomerPhone, AsyncEmulatedMeta
+from meta_emulator.client import CustomerPhone, EmulatedMeta
 from meta_emulator.clock import Clock, Timers
 from meta_emulator.event_hub import EventHub, WorldEvent
 from meta_emulator.property_check import WrongPropertyError
@@ -224,3 +226,9 @@ def test_a_seed_applied_twice_changes_existing_objects(fresh: Emulator) -> None:
     seed.apply_initial_seeds(fresh.world)
     assert len(fresh.world.templates) == before
     assert len(fresh.get(f"{ACCOUNT}/message_templates?limit=100").json["data"]) == before
+
+
+@pytest.mark.parametrize(("other", "one"), [(AsyncCustomerPhone, CustomerPhone), (AsyncEmulatedMeta, EmulatedMeta)])
+def test_the_client_for_asyncio_has_every_method_of_the_other(other: type, one: type) -> None:
+    methods = {name for name, value in vars(one).items() if callable(value) and not name.startswith("_")}
+    assert methods - vars(other).keys() == set()
