@@ -30,7 +30,7 @@ _SECRETS = {"identity", "identity_key_hash", "recipient_identity_key_hash", "sdp
 _SECRETS |= {"birthday"}
 _SECRETS |= {"sha256", "url", "link", "hash", "ctwa_clid", "flow_token", "response_json", "email", "vcard", "street"}
 _PLACES = {"latitude", "longitude"}
-_DIGITS = re.compile(r"\+?[0-9][0-9 ()-]{5,}[0-9]")
+_DIGITS = re.compile(r"\+?\d(?:[\s()./\u2010-\u2015-]*\d){5,}")
 _FIRST_NUMBER = 15_550_000_000
 
 
@@ -72,7 +72,7 @@ class Anonymizer:
     def _text(self, text: str, name: str) -> str:
         if text in self._placeholders:
             return self._placeholders[text]
-        if name in _NUMBERS and _is_number(text):
+        if name in _NUMBERS and (_is_number(text) or (name == "phone" and any(map(str.isdigit, text)))):
             return self._number(text)
         if text and (name in _USER_IDS or (name in _NUMBERS and addresses.is_bsuid(text))):
             return self._numbered("user", text, f"{text[:2]}.{{:020d}}")
@@ -99,7 +99,7 @@ class Anonymizer:
 
 
 def _is_number(text: str) -> bool:
-    return re.fullmatch(r"\+?[0-9 ()-]{5,}", text) is not None
+    return re.fullmatch(r"\+?[\d\s()./\u2010-\u2015-]{5,}", text) is not None
 
 
 def _shape(text: str) -> str:

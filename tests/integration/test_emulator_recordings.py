@@ -78,6 +78,26 @@ def test_texts_may_stay_but_not_the_numbers_in_them(meta: Meta) -> None:
     assert "My PIN is 4711, call 0000000!" in text
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        "07700 900123",
+        "(+44) 7700-900123",
+        "447.700.900.123",
+        "07700/900123",
+        "07700\u2011900123",
+        "07700\u00a0900 123",
+        "٠٧٧٠٠٩٠٠١٢٣",
+        "0770 (0) - 900123",
+        "900 123",
+    ],
+)
+def test_a_number_in_a_kept_text_is_replaced_however_it_is_written(number: str) -> None:
+    text = Anonymizer(keep_texts=True).replace({"body": f"call {number} at 10:30, table 4711"})["body"]
+    assert text.endswith("0000000 at 10:30, table 4711")
+    assert not {"900", "٩٠٠", "123"} & {text[place : place + 3] for place in range(len(text))}
+
+
 def test_the_same_customer_is_the_same_in_every_step(meta: Meta) -> None:
     conversation(meta)
     meta.write("again")
@@ -168,6 +188,13 @@ def test_a_number_as_json_number_is_replaced_like_its_text() -> None:
     changed = {"system": {"new_wa_id": 447700900456, "customer": "447700900123"}}
     system, message = Anonymizer().replace([changed, {"from": "447700900456"}])
     assert system["system"]["new_wa_id"] == int(message["from"]) != 447700900456
+
+
+def test_a_number_on_a_contact_card_is_replaced_however_it_is_written() -> None:
+    phones = [{"phone": each} for each in ("+44 7700 900123", "+44.7700.900123", "+447700900123 x0", "tel. 0901")]
+    first, second, *others = (each["phone"] for each in Anonymizer().replace(phones))
+    assert first == second
+    assert not {each["phone"] for each in phones} & {first, second, *others}
 
 
 def test_a_thread_of_the_history_does_not_name_its_customer() -> None:
