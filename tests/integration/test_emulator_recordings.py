@@ -214,8 +214,9 @@ def test_nothing_of_a_contact_card_or_of_a_call_stays() -> None:
     home = {"street": "1 Hill Rd", "city": "Leeds", "zip": "LS1 4AP", "country": "UK", "type": "HOME"}
     card = {"birthday": "1990-05-01", "addresses": [home], "org": {"company": "Acme", "department": "Sales"}}
     call = {"session": {"sdp_type": "offer", "sdp": "o=- 1 1 IN IP4 192.0.2.7"}, "biz_opaque_callback_data": "Ana"}
-    text = json.dumps(Anonymizer(keep_texts=True).replace([card, call, {"subject": "Family of Ana"}]))
-    for detail in ("1990", "Hill", "Leeds", "LS1", "UK", "Acme", "Sales", "192.0.2.7", '"Ana"'):
+    ad = {"source_url": "https://fb.example/ana", "image_url": "https://cdn.example/ana", "suffix": "Lady Ana"}
+    text = json.dumps(Anonymizer(keep_texts=True).replace([card, call, ad, {"subject": "Family of Ana"}]))
+    for detail in ("1990", "example", "Lady", "Hill", "Leeds", "LS1", "UK", "Acme", "Sales", "192.0.2.7", '"Ana"'):
         assert detail not in text
     assert '"HOME"' in text
 
