@@ -150,6 +150,7 @@ def test_the_services_command_starts_it_with_the_services_values() -> None:
         "WHATSAPP_VERIFY_TOKEN": "verify-token",
         "WHATSAPP_APP_SECRET": "app-secret",
         "WHATSAPP_API_VERSION": "v24.0",
+        "META_EMULATOR_NUMBER": "333",
     }
     command = [sys.executable, "-m", "wa_service", "emulator", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, env=os.environ | env, stdout=subprocess.PIPE, text=True) as process:

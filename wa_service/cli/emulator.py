@@ -38,7 +38,7 @@ def _environment(settings: Settings, callback: str) -> dict[str, str]:
         "META_EMULATOR_ACCESS_TOKEN": settings.access_token.get_secret_value(),
         "META_EMULATOR_APP_SECRET": settings.app_secrets[0].get_secret_value(),
         "META_EMULATOR_VERIFY_TOKEN": settings.verify_token.get_secret_value(),
-        "META_EMULATOR_NUMBERS": " ".join(settings.phone_number_ids),
+        "META_EMULATOR_NUMBER": " ".join(settings.phone_number_ids),
         "META_EMULATOR_CALLBACK": callback or _webhook_of(settings),
     } | ({"META_EMULATOR_ACCOUNT": account} if account else {})
 
