@@ -10,6 +10,7 @@ from wa_service.whatsapp.webhooks.events import (
     Audio,
     ButtonPress,
     ButtonReply,
+    CallPermissionReply,
     Document,
     Edit,
     FlowReply,
@@ -34,6 +35,8 @@ class Turn:
 
 
 _PICTURES = (Image, Video, Document, Sticker)
+_ASKS_NOTHING = (CallPermissionReply, Unsupported)
+"""Messages that decide the kind of a burst only if it has no others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +88,12 @@ def read_utterance(
     """Return one message, or a burst of them in order, as an utterance.
 
     The kind is that of the first message other than text and media, such as a button or a voice note, else of the first
-    media message; the texts of all are joined.
+    media message; the texts of all are joined. A message that asks nothing, such as a call permission, does not decide.
     """
     first = events[0]
-    others = [event for event in events if not isinstance(event, Text)]
-    deciding = next((event for event in others if not isinstance(event, _PICTURES)), others[0] if others else first)
+    asking = [event for event in events if not isinstance(event, _ASKS_NOTHING)] or events
+    others = [event for event in asking if not isinstance(event, Text)]
+    deciding = next((event for event in others if not isinstance(event, _PICTURES)), others[0] if others else asking[0])
     kind, _, choice = _content(deciding)
     texts = [text for event in events if (text := _content(event)[1])]
     messages = tuple(_message(event) for event in events)

@@ -365,3 +365,29 @@ def test_a_form_that_holds_no_object_is_answered_all_the_same(make_pipeline: Mak
     message = {"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": ["Sent"]}}
 
     assert handled(make_pipeline(DESK), message).intent == "form"
+
+
+ASKS_NOTHING = {
+    "call permission": SILENT_MESSAGES["consent"],
+    "a video that Meta could not fetch": {
+        "type": "video",
+        "errors": [{"code": 131052, "title": "Media download error"}],
+    },
+    "an interactive message without content": {"type": "interactive", "errors": [{"code": 131000, "title": "Wrong"}]},
+}
+
+
+@pytest.mark.parametrize("other", ASKS_NOTHING.values(), ids=ASKS_NOTHING.keys())
+@pytest.mark.parametrize("is_first", [False, True])
+def test_a_question_is_answered_whatever_asks_nothing_in_its_burst(
+    make_pipeline: MakePipeline, other: dict[str, Any], is_first: bool
+) -> None:
+    tool = Tool()
+    burst = [text_message("what time is breakfast?"), other]
+
+    utterance = utterance_of(*(reversed(burst) if is_first else burst), unsupported_answered_at=NOW - 10)
+    make_pipeline(DESK, responder=tool).handle(utterance, no_media)
+
+    (asked,) = tool.asked
+    assert (asked.kind, asked.intent, len(asked.messages)) == ("text", "breakfast", 2)
+    assert asked.message["text"] == {"body": "what time is breakfast?"}
