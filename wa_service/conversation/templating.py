@@ -16,6 +16,7 @@ from jinja2.exceptions import TemplateError, UndefinedError
 from jinja2.filters import FILTERS, do_round
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
+from jinja2.visitor import NodeTransformer
 
 VARIABLES = frozenset({"text", "name", "intent", "contact", "message", "messages", "only_language"})
 MAX_SOURCE = 8_192
@@ -69,7 +70,7 @@ class TextTemplate:
         try:
             tree = _ENVIRONMENT.parse(source)
             _check(tree)
-            code = _ENVIRONMENT.compile(tree)
+            code = _ENVIRONMENT.compile(_FieldsFirst().visit(tree))
         except (SyntaxError, RecursionError, ValueError):
             raise TemplateSyntaxError("it is nested too deeply", 1) from None
         self._template = _ENVIRONMENT.template_class.from_code(_ENVIRONMENT, code, dict(_ENVIRONMENT.globals))
@@ -89,6 +90,22 @@ class TextTemplate:
             raise TemplateError("a part of the message that the template compares or computes is missing") from error
         except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise TemplateError(f"{type(error).__name__} in the template") from error
+
+
+class _FieldsFirst(NodeTransformer):
+    """Read `a.b` as `a["b"]`, unless it is called: a form may have a field `values` or `items`, as a mapping has."""
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Call:  # noqa: N802 - named by Jinja2
+        method = node.node
+        self.generic_visit(node)
+        node.node = method
+        return node
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Getitem:  # noqa: N802 - named by Jinja2
+        self.generic_visit(node)
+        return nodes.Getitem(
+            node.node, nodes.Const(node.attr), node.ctx, lineno=node.lineno, environment=node.environment
+        )
 
 
 def _has_placeholders(tree: nodes.Template) -> bool:

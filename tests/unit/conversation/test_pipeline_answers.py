@@ -391,3 +391,11 @@ def test_a_question_is_answered_whatever_asks_nothing_in_its_burst(
     (asked,) = tool.asked
     assert (asked.kind, asked.intent, len(asked.messages)) == ("text", "breakfast", 2)
     assert asked.message["text"] == {"body": "what time is breakfast?"}
+
+
+def test_a_field_of_a_form_may_have_the_name_of_a_method(make_pipeline: MakePipeline) -> None:
+    script = DESK.replace("response.size", "response.values.city")
+    reply = {"name": "address_message", "body": "Sent", "response_json": '{"values": {"city": "Mumbai"}}'}
+    message = {"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": reply}}
+
+    assert bodies(handled(make_pipeline(script), message).replies) == ["Size Mumbai"]

@@ -22,6 +22,7 @@ VARIABLES: dict[str, Any] = {
     "message": {
         "type": "text",
         "order": {"product_items": [{"quantity": 2, "name": "tea"}, {"quantity": 3, "name": "cup"}]},
+        "form": {"values": {"items": "three"}},
     },
 }
 
@@ -34,6 +35,9 @@ FINE = {
     "{{ message.nobody|lines('$x') }}": "",
     "{{ contact.addresses|join(', ') }}": "1, 2",
     "{{ message.nobody.home }}": "",
+    "{{ message.form.values.items }} {{ message.form.values.values()|join }}": "three three",
+    "{{ message.form.get('values').items }} {{ message.keys()|first }}": "three type",
+    "{{ message.form.missing is defined }} {{ name.upper() }}": "False ANA LIMA",
     "{{ message.nobody|default('none') }}": "none",
     "{{ text|replace('hello', 'bye') }}": "bye there",
     "{{ 2 * 3 + 1 }}": "7",
