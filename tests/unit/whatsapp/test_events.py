@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from wa_service.whatsapp.errors import WhatsAppMediaError, WhatsAppRateLimitError, WhatsAppRecipientError
@@ -351,3 +352,14 @@ def test_the_end_of_a_call_permission_may_be_a_string(inbound: Callable[[str], A
     delivery = inbound("call_permission_reply")
     message_of(delivery)["interactive"]["call_permission_reply"]["expiration_timestamp"] = "1790604814"
     assert read(delivery).expires == 1_790_604_814
+
+
+@pytest.mark.parametrize("levels", [240, 250, 900])
+def test_a_flow_reply_can_be_written_inside_other_objects_however_deep_it_is(
+    inbound: Callable[[str], Any], levels: int
+) -> None:
+    delivery = inbound("flow_reply")
+    message_of(delivery)["interactive"]["nfm_reply"]["response_json"] = '{"a":' * levels + "1" + "}" * levels
+    event = read(delivery)
+    assert orjson.dumps({"messages": [{"interactive": {"nfm_reply": {"response": event.response}}}]})
+    assert bool(event.response) == (levels == 240)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
+import orjson
+
 from wa_service.whatsapp.webhooks import tolerant_json
 from wa_service.whatsapp.webhooks.envelope import Piece
 from wa_service.whatsapp.webhooks.identity import address_of
@@ -217,15 +219,24 @@ def _interactive(piece: Piece, raw: JsonObject) -> InboundMessage:
 
 
 def _flow_reply(piece: Piece, reply: JsonObject) -> FlowReply:
-    """Read a completed form; a response that is not an object stays in `raw` only."""
+    """Read a completed form; a response that is not an object, or nested too deeply, stays in `raw` only."""
     response = reply.get("response_json")
     if isinstance(response, str):
         try:
             response = tolerant_json.loads(response.encode())
         except ValueError:
             response = None
-    filled_in = response if isinstance(response, dict) else {}
+    filled_in = response if isinstance(response, dict) and _can_be_written(response) else {}
     return FlowReply(*_common(piece), text_of(reply, "name"), text_of(reply, "body"), filled_in)
+
+
+def _can_be_written(response: JsonObject) -> bool:
+    """Whether orjson, which reads more levels than it writes, can write it inside the objects that surround it."""
+    try:
+        orjson.dumps([[[[[[[[response]]]]]]]])
+    except TypeError:
+        return False
+    return True
 
 
 def _order(piece: Piece, raw: JsonObject) -> Order:
