@@ -151,6 +151,25 @@ class TestOrder:
         tell(redis_client, "", "account", kind="status")
         assert sorted(said(take(subscriptions, tool))) == [("", "account"), (ANA, "status")]
 
+    @pytest.mark.parametrize("kind", ["management", "history"])
+    def test_an_event_that_names_a_number_of_ours_is_of_that_number_without_a_customer_too(
+        self, subscriptions: Subscriptions, store: Store, redis_client: redis.Redis, kind: str
+    ) -> None:
+        tool = subscriptions.create("https://tool.example/", form="event", numbers=[NUMBER], secret="s", cursor="")
+        for number in ("", f"2{NUMBER}", NUMBER):
+            value = {"calls": [{"phone_number_id": NUMBER}]}
+            event = {"field": "calls", "waba_id": "w", "phone_number_id": number, "value": value}
+            data = orjson.dumps(event)
+            redis_client.xadd(NAMES.events, {"k": kind, "c": "", "d": data})
+        taken = take(subscriptions, tool)
+        while len(found := subscriptions.take(tool.id, 32, taken=taken[-1:], answer="200")[2]):
+            taken += found
+        assert [orjson.loads(each.data)["phone_number_id"] for each in taken] == ["", NUMBER]
+        redis_client.xadd(
+            NAMES.events, {"k": kind, "c": "", "d": data.replace(NUMBER.encode(), b"2" + NUMBER.encode())}
+        )
+        assert subscriptions.oldest_unsent(subscriptions.get(tool.id)) == ""
+
     @pytest.mark.parametrize("change", [{"kinds": ["status"]}, {"numbers": [f"2{NUMBER}"]}])
     def test_what_it_no_longer_wants_is_not_pushed_although_it_waits(
         self,

@@ -21,7 +21,7 @@ for _ = 1, MOST_READS do
   local entries = redis.call('XRANGE', prefix .. 'events', '(' .. cursor, '+', 'COUNT', EVENTS_PER_READ)
   for _, entry in ipairs(entries) do
     cursor = entry[1]
-    if push_wants(kinds, v[3], entry[2][2], entry[2][4]) then return cursor end
+    if push_wants(kinds, v[3], entry) then return cursor end
   end
   if #entries < EVENTS_PER_READ then return '' end
 end

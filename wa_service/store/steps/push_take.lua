@@ -107,7 +107,7 @@ local function from_lanes()
     else
       local id = redis.call('LINDEX', s.lane(conversation), 0)
       local event = id and redis.call('XRANGE', prefix .. 'events', id, id)[1]
-      if event and push_wants(kinds, v[4], event[2][2], conversation) then
+      if event and push_wants(kinds, v[4], event) then
         hand_out(conversation, event, tonumber(head[2] or 0))
       else -- erased, trimmed by the retention, or of a kind or number that the subscriber no longer wants
         s.remove_first(conversation)
@@ -126,9 +126,9 @@ local function from_stream()
     local entries = redis.call('XRANGE', prefix .. 'events', '(' .. cursor, '+', 'COUNT', most)
     for _, entry in ipairs(entries) do
       if #answers - 3 >= count then break end
-      local kind, conversation = entry[2][2], entry[2][4]
+      local conversation = entry[2][4]
       cursor, is_changed = entry[1], true
-      if push_wants(kinds, v[4], kind, conversation) then
+      if push_wants(kinds, v[4], entry) then
         waiting = waiting + 1
         if redis.call('RPUSH', s.lane(conversation), cursor) == 1 then hand_out(conversation, entry, 0) end
       end

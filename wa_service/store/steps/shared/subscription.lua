@@ -33,13 +33,23 @@ local function kinds_of(kinds, form, meta_kinds)
   return kinds
 end
 
--- push_wants(kinds, numbers, kind, conversation) -> whether a subscriber wants an event. kinds and numbers: names with
--- a space around each; empty for all. An event without a conversation matches every number.
-local function push_wants(kinds, numbers, kind, conversation)
+-- number_of(conversation, data) -> our number that an event is of; '' if it is of none, or of all. An event without a
+-- conversation names it in its JSON, before what Meta sent.
+local function number_of(conversation, data)
+  if conversation ~= '' then return string.match(conversation, '^[^:]*') end
+  return string.match(data, '^{[^{}]-"phone_number_id":"([^"]*)"') or ''
+end
+
+-- push_wants(kinds, numbers, event) -> whether a subscriber wants an entry of the stream. kinds and numbers: names with
+-- a space around each; empty for all. An event of no number matches every number.
+local function push_wants(kinds, numbers, event)
   local function has(names, name)
     return not names or names == '' or string.find(names, ' ' .. name .. ' ', 1, true) ~= nil
   end
-  return has(kinds, kind) and (conversation == '' or has(numbers, string.match(conversation, '^[^:]*')))
+  if not has(kinds, event[2][2]) then return false end
+  if not numbers or numbers == '' then return true end
+  local number = number_of(event[2][4], event[2][6])
+  return number == '' or has(numbers, number)
 end
 
 -- is_older(id, other) -> whether an event was stored before another one.
