@@ -236,3 +236,11 @@ def test_a_handover_from_the_future_does_not_outlast_those_that_follow(lanes: La
     tell(lanes, handover("control_taken", str(began + 86_400)))
     tell(lanes, handover("control_passed", str(began + 3_600)))
     assert contacts.find(CUSTOMER)[0].other_until is None
+
+
+def test_a_group_has_no_name_of_a_member_who_writes_under_standby(lanes: Lanes, contacts: Contacts) -> None:
+    one = {"from": CUSTOMER, "id": "wamid.SB2", "timestamp": now(), "type": "text", "text": {"body": "hi"}}
+    contact = {"profile": {"name": "Ana"}, "wa_id": CUSTOMER}
+    assert tell(lanes, standby(contacts=[contact], messages=[one | {"group_id": "Y2FwaV9ncm91cDo0Mg=="}])) == [b"kept"]
+    (group,) = contacts.find("Y2FwaV9ncm91cDo0Mg==")
+    assert group.name is None

@@ -139,9 +139,6 @@ class Inbox:
 
     def admit(self, piece: Piece, received_ms: int) -> Command:
         """Add a message to its conversation's mailbox, once. Result: b"new", b"duplicate" or b"flood"."""
-        profile = (piece.contact or {}).get("profile")
-        # In a group the profile is the sender's, not the group's.
-        name = profile.get("name") if isinstance(profile, dict) and not piece.raw.get("group_id") else None
         stale = self.is_stale(piece, received_ms)
         original, edited = changed_message(piece)
         debounced = self._debounce_ms > 0 and self._stop_words.meaning_of(piece.raw) is None
@@ -152,7 +149,7 @@ class Inbox:
             mark=mark(piece.phone_number_id, piece.id),
             who=who_wrote(piece),
             timestamp=piece.timestamp,
-            name=name[:256] if isinstance(name, str) else "",
+            name=_name(piece),
             is_written=int(piece.raw.get("type") not in NOT_WRITTEN),
             handling="none" if stale else "unavailable" if is_unavailable(piece) else "answer",
             ceiling=MAILBOX_CEILING,
@@ -171,8 +168,6 @@ class Inbox:
         If the same message is delivered to us later, it is not a duplicate.
         """
         number, kind, raw = piece.phone_number_id, piece.kind, piece.raw
-        profile = (piece.contact or {}).get("profile")
-        name = profile.get("name") if isinstance(profile, dict) else None
         identity = identity_in_thread(kind, raw, piece.contact)
         return self._store.step(
             "thread_event",
@@ -185,7 +180,7 @@ class Inbox:
             pause_ms=self._staff_pause_ms if kind == "echo" else 0,
             owner=owner_after(kind, raw),
             at=piece.timestamp,
-            name=name[:256] if isinstance(name, str) else "",
+            name=_name(piece),
             retention=self._retention,
             mark_seconds=SEEN_SECONDS,
         )
@@ -380,3 +375,13 @@ class Inbox:
     def wait_for_work(self, seconds: float) -> None:
         """Wait until a conversation may be due, at most `seconds` and at most 1 s."""
         self._store.wait_for(self._store.keys.wake, seconds)
+
+
+def _name(piece: Piece) -> str:
+    """Return the customer's profile name, "" if it is unknown.
+
+    In a group the profile is the sender's, not the group's.
+    """
+    profile = (piece.contact or {}).get("profile")
+    name = profile.get("name") if isinstance(profile, dict) and not piece.raw.get("group_id") else None
+    return name[:256] if isinstance(name, str) else ""
