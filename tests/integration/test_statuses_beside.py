@@ -162,6 +162,13 @@ def test_each_participant_is_told_once_and_kept(lanes: Lanes, record_id: str) ->
     assert record(lanes, record_id).status == "read"
 
 
+def test_a_word_that_is_new_is_told_once_of_each_participant(lanes: Lanes, record_id: str) -> None:
+    for participant in (ANA, BEN):
+        assert [of_group(lanes, participant, "deleted") for _ in range(2)] == [b"unranked", b"duplicate"]
+    assert [event["participant"] for event in told(lanes)] == [ANA, BEN]
+    assert record(lanes, record_id).status == "accepted"
+
+
 def test_a_participant_who_is_erased_leaves_the_record(lanes: Lanes, record_id: str) -> None:
     for participant in (ANA, BEN):
         of_group(lanes, participant, "delivered")

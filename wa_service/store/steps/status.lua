@@ -48,9 +48,11 @@ local function append_status_event()
   append_event('status', conversation, facts .. string.sub(event, 2), retention)
 end
 -- A status without a rank, such as that of a payment or a new one: store it (a bounded number) and append it to the
--- events stream once. A payment may be tried again or refunded under the same status: each state of it is an event.
+-- events stream once. A payment may be tried again or refunded under the same status, and a group has several
+-- participants: each state and each participant is an event.
 if not RANK[status] then
-  if subject == '' and v[10] or subject ~= '' and not is_first() then return { 'duplicate', id, -1, '' } end
+  local is_one_of_several = subject ~= '' or participant ~= ''
+  if not is_one_of_several and v[10] or is_one_of_several and not is_first() then return { 'duplicate', id, -1, '' } end
   if not v[10] and redis.call('HLEN', record) < 64 then redis.call('HSET', record, 's:' .. status, at) end
   append_status_event()
   return { 'unranked', id, -1, '' }
