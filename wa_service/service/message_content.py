@@ -102,6 +102,8 @@ def _interactive(inner: Mapping[str, Any]) -> tuple[str, list[str]]:
         return _text(pressed.get("title")), []
     if reply := _object(inner.get("nfm_reply")):
         return _text(reply.get("body")), [_text(reply.get("response_json"))[:_LONGEST]]
+    if reply := _object(inner.get(_text(inner.get("type")))):  # a call permission, or a type that is new
+        return "", [orjson.dumps(reply).decode()[:_LONGEST]]
     parts = [_text(_object(inner.get(part)).get("text")) for part in ("header", "body", "footer")]
     return "\n".join(filter(None, parts)), list(_choices(_object(inner.get("action"))))
 

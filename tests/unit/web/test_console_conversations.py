@@ -443,3 +443,16 @@ def test_the_event_of_a_change_is_pushed_and_filtered_like_any(web: Web, user: C
     user.post(f"{user.find(CUSTOMER)}/wake")
     items = web.client.get("/v1/events?kind=console", headers=KEYS["both"]).json["items"]
     assert [item["data"] for item in items] == [{"key": "boss", "action": "wake"}]
+
+
+def test_what_an_interactive_reply_says_is_shown_whatever_its_type(web: Web, user: ConsoleUser) -> None:
+    replies: list[dict[str, Any]] = [
+        {"type": "call_permission_reply", "call_permission_reply": {"response": "reject"}},
+        {"type": "mood_reply", "mood_reply": {"mood": "cheerful"}},
+    ]
+    for number, reply in enumerate(replies):
+        message = text_message(f"wamid.R{number}", "") | {"type": "interactive", "interactive": reply}
+        web.webhook(delivery(value_of(messages=[message])))
+    shown = text_of(user.page(user.find(CUSTOMER)))
+    assert "reject" in shown
+    assert "cheerful" in shown
