@@ -732,3 +732,16 @@ def test_a_pause_keeps_quiet_and_ends(lanes: Lanes, run: Callable[..., InboundWo
 
     gevent_until(lambda: not lanes.store.do("EXISTS", NAMES.due))
     assert bodies(lanes) == ["one"]
+
+
+@pytest.mark.parametrize("type_", ["edit", "revoke", "system", "reaction"])
+def test_what_asks_nothing_gets_no_apology(lanes: Lanes, run: Callable[..., InboundWorker], type_: str) -> None:
+    broken = message()
+    broken.raw.update({"type": type_, type_: 7})
+    lanes.admit(broken)
+    lanes.admit(message(text="fine"))
+
+    run(echo)
+
+    gevent_until(lambda: bodies(lanes))
+    assert bodies(lanes) == ["fine"]

@@ -24,7 +24,7 @@ from wa_service.conversation.utterance import Utterance
 from wa_service.observability import log, metrics
 from wa_service.resilience.breaker import Unavailable
 from wa_service.store.flusher import StoreUnavailableError
-from wa_service.store.inbox import Finished, Inbox, Pause, Work
+from wa_service.store.inbox import NOT_WRITTEN, Finished, Inbox, Pause, Work
 from wa_service.store.outbox import Send
 from wa_service.store.retry import retry_until_stored
 from wa_service.store.stored_event import NewerFormError, StoredEvent, UnreadableEventError
@@ -60,6 +60,7 @@ APOLOGISED_AT = "apologised_at"
 # At most one apology in this time, and none near the end of the service window (reference 7.5: 24 hours).
 APOLOGISE_EVERY = 3_600.0
 ANSWERABLE_SECONDS = 23 * 3_600.0
+_ASKS_NOTHING = NOT_WRITTEN | {"reaction"}
 
 
 class LeaseLostError(BaseException):
@@ -369,6 +370,8 @@ class InboundWorker:
         if not piece.addresses or now - piece.timestamp > ANSWERABLE_SECONDS or "group_id" in _object(piece.raw):
             return []
         if self._inbox.is_stale(piece, round(now * 1000)) and not stored.replayed:
+            return []
+        if _object(piece.raw).get("type") in _ASKS_NOTHING:
             return []
         if last is not None and now - last < APOLOGISE_EVERY:
             return []
