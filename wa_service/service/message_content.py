@@ -43,6 +43,10 @@ def content_of(raw: Mapping[str, Any]) -> MessageContent:
     """Return a message object's content; for an unknown type its JSON, cut at 4,096 characters."""
     errors = errors_of(raw)
     content = _content_of(raw)
+    if product := _object(_object(raw.get("context")).get("referred_product")):
+        content = replace(
+            content, lines=(*content.lines, f"About the product {_text(product.get('product_retailer_id'))}")
+        )
     return replace(content, failure=(errors[0].title or str(errors[0].code))[:_LONGEST]) if errors else content
 
 
@@ -52,6 +56,8 @@ def _content_of(raw: Mapping[str, Any]) -> MessageContent:
     reader = _READERS.get(type_)
     if type_ in _MEDIA:
         return _media(type_, inner)
+    if type_ == "contacts":
+        return MessageContent(type_, "A contact card.", tuple(_cards(raw.get("contacts")))[:50])
     if reader is None:
         return MessageContent(type_, orjson.dumps(inner).decode()[:_LONGEST] if inner else "")
     text, lines = reader(inner)
@@ -138,8 +144,15 @@ def _value(parameter: Mapping[str, Any]) -> str:
     return f"{named}{_text(given)}"
 
 
-def _contacts(_: Mapping[str, Any]) -> tuple[str, list[str]]:
-    return "A contact card.", []
+def _cards(contacts: Any) -> Iterator[str]:
+    for card in map(_object, _list(contacts)):
+        phones = map(_object, _list(card.get("phones")))
+        known = [
+            _object(card.get("name")).get("formatted_name"),
+            *(one.get("phone") or one.get("wa_id") for one in phones),
+        ]
+        if line := ", ".join(filter(None, map(_text, known))):
+            yield line[:_LONGEST]
 
 
 def _system(inner: Mapping[str, Any]) -> tuple[str, list[str]]:
@@ -153,6 +166,5 @@ _READERS: Final = {
     "location": _location,
     "interactive": _interactive,
     "template": _template,
-    "contacts": _contacts,
     "system": _system,
 }

@@ -456,3 +456,23 @@ def test_what_an_interactive_reply_says_is_shown_whatever_its_type(web: Web, use
     shown = text_of(user.page(user.find(CUSTOMER)))
     assert "reject" in shown
     assert "cheerful" in shown
+
+
+def test_a_question_about_a_product_names_it(web: Web, user: ConsoleUser) -> None:
+    context = {"referred_product": {"catalog_id": "1940", "product_retailer_id": "SKU-BLUE"}}
+    web.webhook(delivery(value_of(messages=[text_message("wamid.P", "Still there?") | {"context": context}])))
+    shown = text_of(user.page(user.find(CUSTOMER)))
+    assert "Still there?" in shown
+    assert "About the product SKU-BLUE" in shown
+
+
+def test_a_contact_card_shows_whose_it_is(web: Web, user: ConsoleUser) -> None:
+    cards = [
+        {"name": {"formatted_name": "Bea Souza"}, "phones": [{"phone": "+44 7700 900888"}, {"wa_id": "447700900999"}]},
+        {"name": None, "phones": 7},
+        "none",
+    ]
+    web.webhook(delivery(value_of(messages=[text_message("wamid.C", "") | {"type": "contacts", "contacts": cards}])))
+    shown = text_of(user.page(user.find(CUSTOMER)))
+    for part in ("Bea Souza", "+44 7700 900888", "447700900999"):
+        assert part in shown
