@@ -70,7 +70,8 @@ class ScriptResponder:
         """Return the reply of the intent, or the fallback if none matched."""
         if utterance.error_code == NOT_RECEIVED:
             return ResponderAnswer(self.problem(ConversationProblem.NOT_RECEIVED, utterance))
-        if len(self._titled(utterance.alternatives)) > 1 and self._script.clarify is not None:
+        has_buttons = not utterance.message.get("group_id")  # Meta takes none in a group (reference 2.7)
+        if len(self._titled(utterance.alternatives)) > 1 and self._script.clarify is not None and has_buttons:
             return ResponderAnswer(self._clarify(utterance, self._script.clarify))
         reply = self._replies.get(utterance.intent)
         return ResponderAnswer(self._fill(reply, utterance) if reply else self.fallback(utterance))

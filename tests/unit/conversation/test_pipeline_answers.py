@@ -399,3 +399,9 @@ def test_a_field_of_a_form_may_have_the_name_of_a_method(make_pipeline: MakePipe
     message = {"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": reply}}
 
     assert bodies(handled(make_pipeline(script), message).replies) == ["Size Mumbai"]
+
+
+def test_in_a_group_where_there_are_no_buttons_the_nearest_intent_answers(make_pipeline: MakePipeline) -> None:
+    asked = text_message("book the room or the taxi") | {"group_id": "Y2FwaV9ncm91cDo0Mg=="}
+
+    assert bodies(handled(make_pipeline(UNSURE), asked).replies) in (["Room."], ["Taxi."])
