@@ -68,6 +68,13 @@ def test_a_webhook_is_signed_over_its_bytes(meta: Meta, callback: Callback) -> N
     assert delivery.headers["User-Agent"] == "facebookexternalua"
 
 
+def test_a_change_of_any_shape_is_delivered(meta: Meta, callback: Callback) -> None:
+    for value in ({"messages": 5}, {"messages": None}, {"statuses": {"a": 1}}, {"messages": [5]}):
+        meta.do("webhooks/change", {"field": "messages", "value": value})
+        meta.settle()
+        assert callback.deliveries[-1].payload["entry"][0]["changes"][0]["value"] == value
+
+
 def test_a_signature_can_be_wrong(meta: Meta, callback: Callback) -> None:
     meta.do("behaviour", {"wrong_signature": True})
     meta.write()
