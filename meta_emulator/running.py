@@ -41,7 +41,7 @@ class RunningEmulator:
         assert process.stdout is not None  # noqa: S101 - asked for above
         settings = asdict(self._config)
         for name in ("seed_file", "data_file"):  # the process has another working directory
-            settings[name] = str(settings[name].resolve()) if settings[name] else ""
+            settings[name] = str(Path(settings[name]).resolve()) if settings[name] else ""
         process.stdin.write(json.dumps(settings) + "\n")
         process.stdin.flush()
         self.url = process.stdout.readline().strip()

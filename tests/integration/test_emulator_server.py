@@ -172,10 +172,13 @@ def test_a_port_that_is_taken_is_an_error_and_one_line(capfd: pytest.CaptureFixt
     assert capfd.readouterr().err.startswith("emulator: [Errno")
 
 
-def test_a_seed_is_found_from_the_caller_s_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("as_given", [Path, str])
+def test_a_seed_is_found_from_the_caller_s_directory(
+    as_given: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "world.yaml").write_text("phones: [{wa_id: '15550009999', name: Zoe}]\n")
     monkeypatch.chdir(tmp_path)
-    with RunningEmulator(replace(CONFIG, seed_file=Path("world.yaml"))) as running:
+    with RunningEmulator(replace(CONFIG, seed_file=as_given("world.yaml"))) as running:
         assert Meta(running.url).do("phones/15550009999", method="GET")["name"] == "Zoe"
 
 
