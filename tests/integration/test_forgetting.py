@@ -462,6 +462,43 @@ def test_nor_where_their_contact_was_not_erased_yet(
     assert [grant.id for grant in lanes.grant()] == ["new"]
 
 
+@pytest.mark.parametrize("ago", [0, 1_802])
+def test_but_an_item_of_an_earlier_batch_whose_turn_came_since_ends_no_erasure(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch, ago: int
+) -> None:
+    lanes.admit(message(CUSTOMER, WORDS))
+    redis_client.hset(NAMES.contact(f"{NUMBER}:{CUSTOMER}"), mapping={"since": 1, "last_in": 1})
+    batches = Batches(lanes.outbox, ttl_seconds=3_600)
+    batches.open(NewBatch("b1", "fingerprint", "crm"))
+    batches.add("b1", 0, 1, [BatchItem(0, send(CUSTOMER), opens=False)], [])
+    batches.change("b1", "start")
+    redis_client.hincrby(NAMES.of("batch", "b1"), "created", -ago * 1000)
+    interrupted(contacts, monkeypatch, lanes.store, ago=901, after=0)
+    assert batches.feed(NUMBER, {}) == 1
+
+    retention(lanes, contacts).run_once()
+
+    is_earlier = ago > 901
+    assert len(lanes.grant()) == (0 if is_earlier else 1)
+    assert (list(traces(redis_client, CUSTOMER)) == []) is is_earlier
+
+
+def test_nor_does_the_fallback_of_an_earlier_send(
+    lanes: Lanes, contacts: Contacts, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lanes.admit(message(CUSTOMER, WORDS))
+    redis_client.hset(NAMES.contact(f"{NUMBER}:{CUSTOMER}"), mapping={"since": 1, "last_in": 1})
+    lanes.outbox.put(send(CUSTOMER, id="a", fallback=orjson.dumps({"to": CUSTOMER, "type": "template"})))
+    interrupted(contacts, monkeypatch, lanes.store, ago=901, after=0)
+    (grant,) = lanes.grant()
+    lanes.outbox.done(NUMBER, grant, SendOutcome("failed", error={"code": 131047}, code=131047))
+    assert redis_client.hget(NAMES.record("af"), "instead_of") == b"a"
+
+    retention(lanes, contacts).run_once()
+
+    assert list(traces(redis_client, CUSTOMER)) == []
+
+
 def test_an_interrupted_erasure_that_nobody_continues_is_forgotten_after_a_week(
     contacts: Contacts, redis_client: redis.Redis
 ) -> None:

@@ -174,9 +174,13 @@ class Contacts:
     def _was_sent_to(self, person: Person, began: int) -> bool:
         """Whether a send to the person was requested since (ms): their contact may not be erased yet."""
         keys, seen = self._store.keys, 0
+        wanted = ("c", "batch", "origin", "instead_of")  # an answer or a fallback belongs to what was there before
         while ids := self._store.do("ZRANGEBYSCORE", keys.sends, f"({began}", "+inf", "LIMIT", seen, PAGE):
-            rows = self._store.run([("HMGET", keys.record(text(each)), "c", "origin") for each in ids])
-            if any(person.has(text(c)) and not origin for c, origin in rows):
+            rows = self._store.run([("HMGET", keys.record(text(each)), *wanted) for each in ids])
+            theirs = [batch for c, batch, *before in rows if person.has(text(c)) and not any(before)]
+            # An item of a batch was requested with it, and gets its record when its turn comes.
+            created = self._store.run([("HGET", keys.of("batch", text(batch)), "created") for batch in theirs if batch])
+            if None in theirs or any(float(at or 0) > began for at in created):
                 return True
             seen += len(ids)
         return False
