@@ -11,7 +11,6 @@ from wa_service.conversation.http_responder import HttpResponder
 from wa_service.conversation.http_speech import LocalSpeechClient
 from wa_service.conversation.intents import Example, FuzzyMatcher, IntentMatch
 from wa_service.conversation.responder import (
-    NOT_RECEIVED,
     Responder,
     ResponderAnswer,
     ScriptResponder,
@@ -22,7 +21,7 @@ from wa_service.conversation.script import MAX_REPLIES, ConversationProblem, Scr
 from wa_service.conversation.semantic import SemanticMatcher
 from wa_service.conversation.sentence_trial import SentenceTrial, try_sentence
 from wa_service.conversation.transcription import FetchMedia, Transcriber, Transcription
-from wa_service.conversation.utterance import Utterance
+from wa_service.conversation.utterance import NOT_RECEIVED, Utterance
 from wa_service.observability import metrics
 from wa_service.resilience.breaker import Unavailable
 from wa_service.whatsapp.stop_words import StopWords

@@ -13,11 +13,9 @@ from jinja2.exceptions import TemplateError
 
 from wa_service.conversation.reply_check import UnusableReplyError, checked_reply
 from wa_service.conversation.script import Clarify, ConversationProblem, ReplyTemplate, Script
-from wa_service.conversation.utterance import Utterance
+from wa_service.conversation.utterance import NOT_RECEIVED, Utterance
 from wa_service.observability import log
 
-NOT_RECEIVED = 131060
-"""Meta's code for a message that it could not deliver, and that arrives when it is sent again (reference 5.6)."""
 MAX_BUTTONS = 3
 MAX_TEXT = 4_096
 """Most characters of a text message (reference 2.3)."""

@@ -34,9 +34,9 @@ class Turn:
     text: str
 
 
+NOT_RECEIVED = 131060
+"""Meta's code for a message that it could not deliver, and that arrives when it is sent again (reference 5.6)."""
 _PICTURES = (Image, Video, Document, Sticker)
-_ASKS_NOTHING = (CallPermissionReply, Unsupported)
-"""Messages that decide the kind of a burst only if it has no others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +88,11 @@ def read_utterance(
     """Return one message, or a burst of them in order, as an utterance.
 
     The kind is that of the first message other than text and media, such as a button or a voice note, else of the first
-    media message; the texts of all are joined. A message that asks nothing, such as a call permission, does not decide.
+    media message; the texts of all are joined. A message that asks nothing, such as a call permission, decides only if
+    there are no others.
     """
     first = events[0]
-    asking = [event for event in events if not isinstance(event, _ASKS_NOTHING)] or events
+    asking = [event for event in events if not _asks_nothing(event)] or events
     others = [event for event in asking if not isinstance(event, Text)]
     deciding = next((event for event in others if not isinstance(event, _PICTURES)), others[0] if others else asking[0])
     kind, _, choice = _content(deciding)
@@ -145,6 +146,12 @@ def _edited_words(message: Mapping[str, Any]) -> str:
         return ""
     words = content.get("body") or content.get("caption")
     return words if isinstance(words, str) else ""
+
+
+def _asks_nothing(event: InboundMessage) -> bool:
+    if isinstance(event, Unsupported):
+        return _error_code(event) != NOT_RECEIVED
+    return isinstance(event, CallPermissionReply)
 
 
 def _error_code(event: InboundMessage) -> int | None:

@@ -405,3 +405,15 @@ def test_in_a_group_where_there_are_no_buttons_the_nearest_intent_answers(make_p
     asked = text_message("book the room or the taxi") | {"group_id": "Y2FwaV9ncm91cDo0Mg=="}
 
     assert bodies(handled(make_pipeline(UNSURE), asked).replies) in (["Room."], ["Taxi."])
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_what_did_not_arrive_is_asked_for_again_also_in_a_burst(make_pipeline: MakePipeline, is_first: bool) -> None:
+    lost = {"type": "unsupported", "errors": [{"code": 131060, "title": "This message is unavailable"}]}
+    burst = [text_message("what time is breakfast?"), lost]
+
+    utterance = utterance_of(*(reversed(burst) if is_first else burst), unsupported_answered_at=NOW - 10)
+    result = make_pipeline(DESK).handle(utterance, no_media)
+
+    (reply,) = result.replies
+    assert "send it again" in str(reply)
