@@ -43,10 +43,8 @@ def content_of(raw: Mapping[str, Any]) -> MessageContent:
     """Return a message object's content; for an unknown type its JSON, cut at 4,096 characters."""
     errors = errors_of(raw)
     content = _content_of(raw)
-    if product := _object(_object(raw.get("context")).get("referred_product")):
-        content = replace(
-            content, lines=(*content.lines, f"About the product {_text(product.get('product_retailer_id'))}")
-        )
+    if product := _text(_object(_object(raw.get("context")).get("referred_product")).get("product_retailer_id")):
+        content = replace(content, lines=(*content.lines, f"About the product {product}"))
     return replace(content, failure=(errors[0].title or str(errors[0].code))[:_LONGEST]) if errors else content
 
 

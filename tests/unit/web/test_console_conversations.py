@@ -466,6 +466,12 @@ def test_a_question_about_a_product_names_it(web: Web, user: ConsoleUser) -> Non
     assert "About the product SKU-BLUE" in shown
 
 
+def test_a_question_about_a_product_without_an_id_names_none(web: Web, user: ConsoleUser) -> None:
+    context = {"referred_product": {"catalog_id": "1940"}}
+    web.webhook(delivery(value_of(messages=[text_message("wamid.P", "Still there?") | {"context": context}])))
+    assert "About the product" not in text_of(user.page(user.find(CUSTOMER)))
+
+
 def test_a_contact_card_shows_whose_it_is(web: Web, user: ConsoleUser) -> None:
     cards = [
         {"name": {"formatted_name": "Bea Souza"}, "phones": [{"phone": "+44 7700 900888"}, {"wa_id": "447700900999"}]},
