@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import gevent
 import orjson
@@ -24,7 +23,7 @@ from wa_service.conversation.utterance import Utterance
 from wa_service.observability import log, metrics
 from wa_service.resilience.breaker import Unavailable
 from wa_service.store.flusher import StoreUnavailableError
-from wa_service.store.inbox import NOT_WRITTEN, Finished, Inbox, Pause, Work
+from wa_service.store.inbox import Finished, Inbox, Pause, Work
 from wa_service.store.outbox import Send
 from wa_service.store.retry import retry_until_stored
 from wa_service.store.stored_event import NewerFormError, StoredEvent, UnreadableEventError
@@ -32,13 +31,13 @@ from wa_service.whatsapp.errors import WhatsAppError
 from wa_service.whatsapp.media.download import Media
 from wa_service.whatsapp.webhooks.events import Audio, Edit, InboundMessage, Malformed, Revoke, parse_piece
 from wa_service.worker import thread_notes
+from wa_service.worker.apology import APOLOGISED_AT, may_apologise
 from wa_service.worker.burst import (
     UNSUPPORTED_ANSWERED_AT,
     Burst,
     TakenMessage,
     burst_of,
     contact_facts,
-    stored_seconds,
 )
 from wa_service.worker.read_receipts import ReadReceipts
 from wa_service.worker.reply_sends import ReplySends, reply_address
@@ -56,11 +55,6 @@ NEWER_FORM_DELAY = 30.0
 TRANSIENT_RETRY_SECONDS = 3_600.0
 _TRANSIENT_GROUPS = frozenset({"transient", "few", "throttled", "account", "unknown", "maintenance"})
 PAUSED_UNTIL = "paused_until"
-APOLOGISED_AT = "apologised_at"
-# At most one apology in this time, and none near the end of the service window (reference 7.5: 24 hours).
-APOLOGISE_EVERY = 3_600.0
-ANSWERABLE_SECONDS = 23 * 3_600.0
-_ASKS_NOTHING = NOT_WRITTEN | {"reaction"}
 
 
 class LeaseLostError(BaseException):
@@ -366,14 +360,7 @@ class InboundWorker:
     def _apology(self, work: Work, stored: StoredEvent) -> list[Send]:
         """Return the apology to a customer whose message is dead-lettered, where it may still be answered."""
         piece, now = stored.piece, time.time()
-        last = stored_seconds(work.contact.get(APOLOGISED_AT))
-        if not piece.addresses or now - piece.timestamp > ANSWERABLE_SECONDS or "group_id" in _object(piece.raw):
-            return []
-        if self._inbox.is_stale(piece, round(now * 1000)) and not stored.replayed:
-            return []
-        if _object(piece.raw).get("type") in _ASKS_NOTHING:
-            return []
-        if last is not None and now - last < APOLOGISE_EVERY:
+        if not may_apologise(work, stored, now, is_stale=self._inbox.is_stale(piece, round(now * 1000))):
             return []
         utterance = Utterance(
             id=piece.id,
@@ -406,10 +393,6 @@ def _transcript_event(event: InboundMessage, result: PipelineResult) -> str:
         "understood": result.is_understood,
     }
     return orjson.dumps(event_data).decode()
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _age_ms(received_ms: int) -> int:
