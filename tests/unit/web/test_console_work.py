@@ -256,6 +256,12 @@ CARDS: Any = template_of("MARKETING", {"type": "CAROUSEL", "cards": [{"component
 PLACE: Any = template_of("UTILITY", {"type": "HEADER", "format": "LOCATION"})
 
 
+def template_forms(user: ConsoleUser) -> tuple[tuple[str, dict[str, str]], ...]:
+    """The two forms that send a template, to try it and in a conversation: path, and their own fields."""
+    named = {"name": "order_update", "language": "en_US"}
+    return ("/templates/order_update/en_US", {"to": CUSTOMER}), (f"{user.find(CUSTOMER)}/template", named)
+
+
 class TestTemplatesWithCodes:
     @pytest.mark.parametrize(
         ("definition", "field", "shown", "sent"),
@@ -300,11 +306,7 @@ class TestTemplatesWithCodes:
             written(web)
             user = ConsoleUser(web)
             values = {"header-0-1": "A", "body-0-1": "Ada  Lovelace", "body-0-2": "a\tb", "button-0-1": "A"}
-            named = {"name": "order_update", "language": "en_US"}
-            for path, form in (
-                ("/templates/order_update/en_US", {"to": CUSTOMER}),
-                (f"{user.find(CUSTOMER)}/template", named),
-            ):
+            for path, form in template_forms(user):
                 answer = user.post(path, do="send", nonce="n", **form, **values)
                 assert (answer.status_code, 'value="Ada  Lovelace"' in answer.text) == (400, True)
                 assert 'role="alert"' in answer.text
@@ -323,11 +325,7 @@ class TestTemplatesWithCodes:
             written(web)
             user = ConsoleUser(web)
             values = {"header-0-1": "A", "body-0-1": "Ada", "body-0-2": "now", "button-0-1": "A"}
-            named = {"name": "order_update", "language": "en_US"}
-            forms = (
-                ("/templates/order_update/en_US", {"to": CUSTOMER}),
-                (f"{user.find(CUSTOMER)}/template", named),
-            )
+            forms = template_forms(user)
             monkeypatch.setattr(part, writes, away)
             for path, form in forms:
                 answer = user.post(path, do="send", nonce="n", **form, **values)
